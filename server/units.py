@@ -26,6 +26,7 @@ Instant = Annotated[int, Meaning("instant", "seconds since 1970, UTC")]
 Seconds = Annotated[int, Meaning("s", "whole seconds")]
 SecondsExact = Annotated[float, Meaning("s", "seconds, with their fraction")]
 Watts = Annotated[float, Meaning("W", "power; the name says the sign")]
+Vars = Annotated[float, Meaning("var", "reactive power; injected (over-excited) is positive")]
 WattsPerSecond = Annotated[float, Meaning("W/s", "how fast power changes; a magnitude")]
 WattHours = Annotated[float, Meaning("Wh", "energy; the name says the sign")]
 KilowattHours = Annotated[float, Meaning("kWh", "energy; the name says the sign")]
@@ -42,5 +43,5 @@ Elements = Annotated[dict[str, Any], Meaning("elements", "a type of the standard
 
 # How names end that carry a unit. Tables show the unit instead, options leave it out.
 SUFFIXES: Mapping[str, str] = {
-    "W/s": "_w_per_s", "%": "_percent", "kWh": "_kwh", "Wh": "_wh", "instant": "_at", "W": "_w", "s": "_s",
-    "h": "_h"}
+    "W/s": "_w_per_s", "%": "_percent", "kWh": "_kwh", "Wh": "_wh", "instant": "_at", "W": "_w",
+    "var": "_var", "s": "_s", "h": "_h"}

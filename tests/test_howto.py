@@ -27,6 +27,7 @@ PAGES = (
     "enrol-devices",
     "make-virtual-ders",
     "dispatch",
+    "stop-a-virtual-der",
     "demand-response",
     "ev-charging",
     "businesses",

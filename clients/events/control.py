@@ -175,11 +175,11 @@ def _gradient_w_per_s(active: dict[str, ActiveMode], settings: Settings, change_
 
 
 def _power_factor(value: dict[str, Any] | None) -> float | None:
-    """Return cos(phi), negative where the device absorbs var (excitation false: under-excited)."""
+    """Return cos(phi), negative where the device absorbs var (excitation true: under-excited)."""
     if value is None:
         return None
     factor: float = value["displacement"] * 10.0 ** value["multiplier"]
-    return factor if value["excitation"] else -factor
+    return -factor if value["excitation"] else factor
 
 
 def _target_var(values: dict[str, Any], settings: Settings) -> float | None:

@@ -13,7 +13,7 @@ IDENTIFIED_BY = {
 TYPE_NAMES = {"default": "DefaultDERControl", "base": "DERControlBase", "curve": "DERCurve"}
 UNBROKEN = ("name", "value", "vder", "device", "status", "state", "quantity", "answer")
 PROSE_WIDTH = 17  # a wider text may be broken into lines; an instant in it stays whole
-SHOWN_UNITS = ("W", "Wh", "kWh", "W/s", "%", "s", "h")  # in the heading of a column, in place of the suffix
+SHOWN_UNITS = ("W", "Wh", "kWh", "W/s", "var", "%", "s", "h")  # in a heading, in place of the suffix
 MAX_PAIRS = 4  # a mapping of more is printed with a line for each
 # Columns that are left out where a table is too wide for the terminal, the first goes first; --json has them.
 OPTIONAL = (

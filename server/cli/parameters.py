@@ -32,6 +32,7 @@ NOTES = {
                "Without a zone it is local time (setting timezone).",
     "s": "DURATION is 90s, 15m, 1h30m, 1.5h, 2d, PT1H30M or a number of seconds.",
     "W": "Power is in W, or with its unit: 5kW.",
+    "var": "Reactive power is in var, or with its unit: 5kvar.",
 }
 """What stands below the help of a command that takes such values."""
 

@@ -18,6 +18,8 @@ SUMMARIES: Mapping[str, str] = {
     "control": "Post controls in the standard's own modes.",
     "preview": "Show which control a device follows, and why.",
     "dispatch": "Order power of a virtual DER.",
+    "stop": "Stop all generation of a virtual DER, until it is resumed.",
+    "resume": "Let a virtual DER that was stopped generate again.",
     "dr": "Ask the loads of a virtual DER to use less, or more before.",
     "ev": "Flow reservations of chargers and storage.",
     "signal": "What the grid requires of an area.",

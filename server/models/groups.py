@@ -16,7 +16,8 @@ class VirtualDER(Table):
     `rule` makes members of the devices that it matches; `program` is the href of the DERProgram.
     `import_limit_w` and `export_limit_w` are the greatest power (magnitudes, W) that the members together may
     consume and inject; NULL means no limit. `device` is set on a virtual DER of one device, by which the
-    device is addressed alone; it is in no tree.
+    device is addressed alone; it is in no tree. `stopped` says that the program carries a stop (see
+    dispatch/stops), and so has the strongest primacy until it is resumed; NULL is no.
     """
     id = AutoField()
     parent_id: int | None
@@ -32,6 +33,7 @@ class VirtualDER(Table):
     export_limit_w = DoubleField(null=True)
     device = ForeignKeyField(Device, null=True, on_delete="CASCADE", index=False)
     created_at = BigIntegerField()
+    stopped = BooleanField(null=True)
 
 
 VirtualDER.add_index(VirtualDER.device, unique=True, where=VirtualDER.device.is_null(False))

@@ -10,9 +10,9 @@ from server.models.groups import VirtualDER
 class DispatchOrder(Table):
     """What an operator or a plan (`plan_id`) asked of a virtual DER.
 
-    `quantity` is one of allocation.WISHES, or the way in which a plan is told (see setpoints). Power is
-    injection, in W. `work` is what remains to be done for its events (see orderwork), None where nothing
-    does.
+    `quantity` is one of allocation.QUANTITIES or reactive.QUANTITIES, `stop`, or the way in which a plan is
+    told (see setpoints). Power is injection, in W and var. `work` is what remains to be done for its events
+    (see orderwork), None where nothing does.
     """
     id = AutoField()
     vder_id: int
@@ -24,6 +24,7 @@ class DispatchOrder(Table):
     duration_s = BigIntegerField()
     target_w = DoubleField(null=True)
     planned_w = DoubleField(null=True)
+    planned_var = DoubleField(null=True)
     reason = TextField(default="")
     warnings = JSON(default=list)
     requested_by = TextField(default="")
@@ -36,7 +37,8 @@ class DispatchOrder(Table):
 class Share(Table):
     """The share of one device in an order: the control that tells it, and the reason for its size.
 
-    While `pending` says what is to be published, `event_href` and `mrid` are empty.
+    While `pending` says what is to be published, `event_href` and `mrid` are empty. `planned_var` is the
+    reactive power that it is to inject, NULL where the order says nothing of that.
     """
     order = ForeignKeyField(DispatchOrder, on_delete="CASCADE")
     lfdi = TextField(index=True)
@@ -46,11 +48,16 @@ class Share(Table):
     baseline_w = DoubleField(null=True)
     reason = TextField(default="")
     pending = JSON(null=True)
+    planned_var = DoubleField(null=True)
 
     class Meta:
         primary_key = CompositeKey("order", "lfdi")
 
 
+# fleet/stops
+DispatchOrder.add_index(
+    DispatchOrder.vder, name="dispatch_order_stop",
+    where=(DispatchOrder.quantity == "stop") & DispatchOrder.cancelled_at.is_null())
 DispatchOrder.add_index(
     DispatchOrder.start, where=DispatchOrder.work.is_null(False), name="dispatch_order_work")
 

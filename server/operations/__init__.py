@@ -3,7 +3,7 @@
 A declaration has a name, typed arguments with unit and range, a role, a dry run, and a typed result.
 
 The command line is made from these declarations. Read `declaration` first. Each of `devices`, `virtualders`,
-`controls`, `dispatch`, `drevents`, `reservations`, `signals`, `forecasts`, `plans`, `participation`,
+`controls`, `dispatch`, `stops`, `drevents`, `reservations`, `signals`, `forecasts`, `plans`, `participation`,
 `contracts`, `readings`, `pollrates`, `reports`, `alarms`, `clockcheck`, `auditlog` and `maintenance` declares
 the operations on one kind of thing and calls the packages below (`personaldata` more of those on devices).
 `textfiles` reads files as text, `seriesinput` those of time series,
@@ -26,6 +26,8 @@ MODULES = {
     "control": "controls",
     "preview": "controls",
     "dispatch": "dispatch",
+    "stop": "stops",
+    "resume": "stops",
     "dr": "drevents",
     "ev": "reservations",
     "signal": "signals",

@@ -4,9 +4,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
+from server.errors import BadArgument
 from server.grid.dispatch import orderchanges, ordercreation, orders
 from server.grid.dispatch.allocation import BROADCAST, DEVICE
 from server.grid.dispatch.orderrequest import OrderRequest, single_quantity
+from server.grid.dispatch.reactive import POWER_FACTOR, REACTIVE
 from server.grid.dispatch.results import CreatedOrder, OrderSummary, RecordedShare
 from server.grid.dispatch.sharing import POLICIES
 from server.grid.reports import orderprogress
@@ -15,7 +17,7 @@ from server.models.pages import Pages
 from server.operations import progress
 from server.operations.controls import HOUR_S, CancelAt, CancelReason, OptionalVder, Randomized, Start
 from server.operations.declaration import Arg, DryRun, Group, Reason, Role, VderName
-from server.units import Percent, Seconds, SecondsExact, Watts
+from server.units import Percent, Seconds, SecondsExact, Vars, Watts, WattsPerSecond
 
 dispatch = Group("dispatch", """
     Order power of a virtual DER: `dispatch VDER --watts 5000 --duration 1h`; see `dispatch order --help`.
@@ -26,7 +28,8 @@ GROUPS = (dispatch,)
 # The argument of each quantity, as a refusal names it.
 _QUANTITY_ARGUMENTS = {
     "watts": "`delta_w`", "target": "`target_w`", "limit": "`limit_percent`", "limit_watts": "`limit_w`",
-    "percent": "`percent`", "connect": "`connect`", "energize": "`energize`"}
+    "percent": "`percent`", "connect": "`connect`", "energize": "`energize`",
+    REACTIVE: "`reactive_var`", POWER_FACTOR: "`power_factor`"}
 OrderNumber = Annotated[int, Arg("The order's number.", metavar="ORDER")]
 
 
@@ -45,9 +48,19 @@ def order(
         "Greatest generation by the whole group.", option="limit-watts")] = None,
     connect: Annotated[bool | None, Arg("To be galvanically connected.")] = None,
     energize: Annotated[bool | None, Arg("To exchange power at all.")] = None,
+    reactive_var: Annotated[Vars | None, Arg(
+        "Reactive power injected (+, over-excited) or absorbed (-) by the whole group.",
+        option="reactive-var")] = None,
+    power_factor: Annotated[float | None, Arg(
+        "Of each device, with `excitation`.", least=0.01, most=1)] = None,
+    excitation: Annotated[str | None, Arg(
+        "Of a power factor: over-excited injects vars, under-excited absorbs them.",
+        choices=("over", "under"))] = None,
     start: Start = None,
     duration_s: Seconds,
     ramp_s: Annotated[SecondsExact | None, Arg("Time in which to reach the value.")] = None,
+    ramp_rate_w_per_s: Annotated[WattsPerSecond | None, Arg(
+        "How fast the whole group changes its power, instead of `ramp_s`.", least=0.01)] = None,
     randomize_s: Annotated[Seconds, Arg(
         "Spread start and end by up to so much.", least=-HOUR_S, most=HOUR_S)] = 0,
     per_device: Annotated[bool, Arg(
@@ -58,10 +71,11 @@ def order(
     reason: Reason = "",
     dry_run: DryRun = False,
 ) -> CreatedOrder:
-    """Order one quantity of a virtual DER. Power is positive for injection."""
+    """Order one quantity of a virtual DER. Power is positive for injection, active and reactive."""
     quantity, value = single_quantity({
         "watts": delta_w, "target": target_w, "percent": percent, "limit": limit_percent,
         "limit_watts": limit_w, "connect": connect, "energize": energize,
+        REACTIVE: reactive_var, POWER_FACTOR: _excited(power_factor, excitation),
     }, names=_QUANTITY_ARGUMENTS)
     return ordercreation.create_order(
         OrderRequest(
@@ -72,6 +86,7 @@ def order(
             start=start,
             addressing=DEVICE if per_device else BROADCAST,
             ramp_s=ramp_s,
+            ramp_rate_w_per_s=ramp_rate_w_per_s,
             randomize_s=randomize_s,
             policy=policy,
             reason=reason,
@@ -79,6 +94,18 @@ def order(
         ),
         partial(progress.report, "publishing controls"),
     )
+
+
+def _excited(power_factor: float | None, excitation: str | None) -> float | None:
+    """A power factor, negative where it is under-excited. Refused (400) where one is given without the
+    other; a power factor of 1 is neither."""
+    if power_factor is None and excitation is not None:
+        raise BadArgument("excitation", "it says something of a power factor: give `power_factor`")
+    if power_factor is None or power_factor == 1:
+        return power_factor
+    if excitation is None:
+        raise BadArgument("excitation", "is the power factor over (injecting vars) or under (absorbing)?")
+    return -power_factor if excitation == "under" else power_factor
 
 
 @dispatch.operation("list", role=Role.VIEWER)

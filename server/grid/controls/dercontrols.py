@@ -13,7 +13,7 @@ from server.errors import Refused
 from server.grid.controls import conflicts, eventlisting, modewords
 from server.grid.controls.results import (DerControlDetail, DerControlRow, DerControlSummary, EventSummary,
                                           PostedDerControl)
-from server.grid.fleet import contractchecks, members
+from server.grid.fleet import contractchecks, members, stops
 from server.grid.groups import virtualders
 from server.models import Document, VirtualDER
 from server.resources import codec, dermodes, dryrun, refresh, schema, store, table
@@ -61,6 +61,7 @@ def post(
     clock does not allow it, (409) where a contract does not.
     """
     target = virtualders.find(vder)
+    stops.check(target)
     contractchecks.check_control(target, base)
     with dryrun.transaction(dry_run):
         href = publish(

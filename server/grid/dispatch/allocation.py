@@ -50,12 +50,14 @@ class Allocation:
     """The part of a member: its injection without (`baseline_w`) and with the order (`planned_w`).
 
     `base` is the DERControlBase that is its own, None where it has none; `reason` says why it is this much.
+    `planned_var` is its reactive injection with the order, None where that says nothing of it.
     """
     member: Member
     baseline_w: float
     planned_w: float
     base: Base | None = None
     reason: str = ""
+    planned_var: float | None = None
 
 
 @dataclass(frozen=True)
@@ -99,13 +101,13 @@ def allocate(
     Refused (400) where the quantity, its value or the options make no sense, (409) where no member can help.
     """
     _check_options(quantity, options)
-    online = [member for member in members if member.online and member.ders]
+    free = [member for member in members if not member.stopped]
+    online = [member for member in free if member.online and member.ders]
     allocated = _ALLOCATORS[quantity](value, online, options)
-    if len(online) < len(members):
-        left_out = len(members) - len(online)
-        warning = f"{left_out} of {len(members)} members are offline or unrated and left out"
-        allocated = replace(allocated, warnings=[warning, *allocated.warnings])
-    return allocated
+    warnings = [f"{len(members) - count} of {len(members)} members are {why} and left out"
+                for count, why in ((len(online) + len(members) - len(free), "offline or unrated"),
+                                   (len(free), "stopped")) if count < len(members)]
+    return replace(allocated, warnings=[*warnings, *allocated.warnings])
 
 
 def _check_options(quantity: str, options: DispatchOptions) -> None:
@@ -141,7 +143,7 @@ def allocate_with_flexible_loads(
 
 def takes_power_setpoint(member: Member) -> bool:
     """Whether a member takes a control that sets a power."""
-    return member.online and not member.modes.isdisjoint(_SETPOINTS)
+    return member.online and not member.stopped and not member.modes.isdisjoint(_SETPOINTS)
 
 
 def unserved_warning(unserved_w: float, planned_w: float) -> str:
@@ -162,7 +164,7 @@ def _controlled_members(online: Sequence[Member], *modes: str) -> list[Controlle
                 ControlledMember(member, mode, member.lowest_w, member.highest_w, member.max_absorption_w)
             )
     if not controlled:
-        raise Refused(409, f"no member that is online takes {' or '.join(modes)}")
+        raise Refused(409, f"no member that is online and not stopped takes {' or '.join(modes)}")
     return controlled
 
 

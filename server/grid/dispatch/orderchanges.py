@@ -15,6 +15,7 @@ from server.grid.dispatch.orderwork import Progress
 from server.grid.dispatch.results import OrderSummary
 from server.grid.dispatch.shares import ShareRow, record_shares
 from server.grid.fleet import blockcalls, members
+from server.grid.fleet.stops import STOP
 from server.grid.groups import virtualders
 from server.models import DispatchOrder, Document, Share
 from server.models.base import CHUNK
@@ -47,7 +48,7 @@ def cancel(
 def _cancel(number: int, at: Instant | None, randomized: bool, reason: str | None) -> OrderSummary:
     """Record that an order is cancelled, and cancel its events where they are few; else that remains to be
     done (see orderwork)."""
-    find_order(number)
+    _check_no_stop(find_order(number))
     with store.transaction():
         order = orderwork.locked(number)
         assert order is not None, number
@@ -66,6 +67,11 @@ def _cancel(number: int, at: Instant | None, randomized: bool, reason: str | Non
         return describe(order)
 
 
+def _check_no_stop(order: DispatchOrder) -> None:
+    if order.quantity == STOP:
+        raise Refused(409, f"order {order.id} is a stop: `counterpoise resume {order.vder.name}` ends it")
+
+
 def extend(number: int, duration_s: Seconds, reason: str = "") -> OrderSummary:
     """Extend an order by another order of the same, from its end on; events are never edited.
 
@@ -81,6 +87,7 @@ def _extend(number: int, duration_s: Seconds, reason: str) -> OrderSummary:
     """Record the extension; events of single devices remain to be published (see orderwork)."""
     with store.transaction():
         order = find_order(number)
+        _check_no_stop(order)
         status, end = status_of(order), order.start + order.duration_s
         if order.plan_id is not None:
             raise Refused(409, f"order {number} is part of plan {order.plan_id}, which decides each step")
@@ -103,6 +110,7 @@ def _extend(number: int, duration_s: Seconds, reason: str) -> OrderSummary:
                 reason=share.reason,
                 pending=_pending(events[share.event_href], end, duration_s)
                 if share.event_href in single else None,
+                planned_var=share.planned_var,
             )
             for share in recorded
         ]
@@ -116,6 +124,7 @@ def _extend(number: int, duration_s: Seconds, reason: str) -> OrderSummary:
             duration_s=duration_s,
             target_w=order.target_w,
             planned_w=order.planned_w,
+            planned_var=order.planned_var,
             reason=reason or order.reason,
             warnings=_reach_warnings(order, end + duration_s),
             requested_by=actors.who(),

@@ -12,7 +12,7 @@ from server import actors, audit, clock
 from server.errors import Refused
 from server.grid.controls import conflicts, dercontrols, drevents, reservationdocuments
 from server.grid.controls.results import DerControlSummary, DrEventSummary, ReservationSummary
-from server.grid.dispatch import allocation, flexibleloads, orderwork
+from server.grid.dispatch import allocation, flexibleloads, orderwork, ramps, reactive
 from server.grid.dispatch.allocation import BROADCAST, GroupAllocation
 from server.grid.dispatch.blockdispatch import CallableBlocks
 from server.grid.dispatch.flexibleloads import FlexibleLoads
@@ -22,13 +22,13 @@ from server.grid.dispatch.orderwork import Progress
 from server.grid.dispatch.results import AllocatedShare, CreatedOrder, RecordedOrder
 from server.grid.dispatch.shares import ShareRow, record_shares
 from server.grid.dispatch.sharing import TIER, TURN
-from server.grid.fleet import members, rotation
+from server.grid.fleet import members, ratings, reactivecapability, rotation, stops
 from server.grid.fleet.blockcalls import NewCall
 from server.grid.fleet.members import Member
 from server.grid.groups import drprograms, singledevices, virtualders
 from server.models import DispatchOrder, Document, VirtualDER
 from server.resources import documents, dryrun, sql, store
-from server.units import Href, Instant, Lfdi, Seconds, Watts
+from server.units import Href, Instant, Lfdi, Seconds, SecondsExact, Vars, Watts
 
 DESCRIPTION_CHARACTERS = 32  # String32
 UNSERVED_W = 1.0  # a target missed by less is met
@@ -44,13 +44,14 @@ class _Sent(NamedTuple):
 
 class _Planned(NamedTuple):
     """An order as it is about to be recorded, from `start` on: what members do, and which loads and blocks
-    are asked for the rest (None: none)."""
+    are asked for the rest (None: none). Members reach their power in `ramp_s` (None: by their own ramp)."""
     vder: VirtualDER
     start: Instant
     devices: Sequence[Member]
     allocated: GroupAllocation
     loads: FlexibleLoads | None
     blocks: CallableBlocks | None = None
+    ramp_s: SecondsExact | None = None
 
     @property
     def others_w(self) -> Watts:
@@ -76,11 +77,11 @@ class _Planned(NamedTuple):
 def create_order(request: OrderRequest, progress: Progress | None = None) -> CreatedOrder:
     """Create an order and return it with its controls and shares.
 
-    The order is recorded in one transaction, and controls of single devices are published in further ones
-    (see orderwork); `progress(done, total)` is called after each. Refused (400) where the request makes no
-    sense, (409) where no member can do it.
+    It is recorded in one transaction, and controls of single devices are published in further ones (see
+    orderwork); `progress(done, total)` is called after each. Refused (400, 409) where nobody can do it.
     """
     planned = _plan(request)
+    planned = planned._replace(ramp_s=ramps.of_order(request, planned.allocated))
     with dryrun.transaction(True) if request.dry_run else nullcontext():
         recorded = _record(planned, request, reason=request.reason, dry_run=request.dry_run)
         orderwork.finish(recorded["id"] or 0, progress)
@@ -90,6 +91,7 @@ def create_order(request: OrderRequest, progress: Progress | None = None) -> Cre
 
 def _plan(request: OrderRequest) -> _Planned:
     vder = virtualders.find(request.vder)
+    stops.check(vder)
     start = clock.now() if request.start is None else request.start
     devices = members.read(virtualders.members(vder), request.options.hours)
     if request.policy in (TURN, TIER):
@@ -103,8 +105,7 @@ def _plan(request: OrderRequest) -> _Planned:
             blocks.check_broadcast(devices, {"opModFixedW": request.value})
         blocks = None
     if loads is None and blocks is None:
-        allocated = allocation.allocate(request.quantity, request.value, devices, request.options)
-        return _Planned(vder, start, devices, allocated, None)
+        return _Planned(vder, start, devices, _allocated(request, devices), None)
     everyone = devices
     apart = (loads.lfdis if loads else set()) | (blocks.lfdis if blocks else set())
     devices = [member for member in devices if member.lfdi not in apart]
@@ -117,6 +118,13 @@ def _plan(request: OrderRequest) -> _Planned:
     return planned._replace(allocated=allocated)
 
 
+def _allocated(request: OrderRequest, devices: Sequence[Member]) -> GroupAllocation:
+    if request.quantity in reactive.QUANTITIES:
+        ders = reactivecapability.read(member.lfdi for member in devices)
+        return reactive.allocate(request.quantity, request.value, devices, ders, request.options)
+    return allocation.allocate(request.quantity, request.value, devices, request.options)
+
+
 # The audit log looks for `reason` and `dry_run` among the arguments.
 @audit.audited("dispatch", "{vder} order {id}", answer=dict, scopes=lambda planned: planned.scopes)
 def _record(planned: _Planned, request: OrderRequest, *, reason: str, dry_run: bool) -> RecordedOrder:
@@ -127,8 +135,10 @@ def _record(planned: _Planned, request: OrderRequest, *, reason: str, dry_run: b
         request.reason[:DESCRIPTION_CHARACTERS])
     with store.transaction(*planned.scopes):
         warnings, href = [*allocated.warnings], ""
+        warnings += ramps.warnings(allocated, planned.ramp_s, ratings.gradients(
+            part.member.lfdi for part in allocated.parts))
         if allocated.base is not None:
-            href = dercontrols.publish(vder.program, allocated.base, event, ramp_s=request.ramp_s)
+            href = dercontrols.publish(vder.program, allocated.base, event, ramp_s=planned.ramp_s)
             control = store.get(href)
             assert control is not None, href
             warnings += conflicts.control_conflicts(vder, control, planned.devices)
@@ -163,11 +173,12 @@ def _record(planned: _Planned, request: OrderRequest, *, reason: str, dry_run: b
             duration_s=request.duration_s,
             target_w=None if allocated.target_w is None else allocated.target_w + load_baseline_w,
             planned_w=planned_w,
+            planned_var=reactive.total_var(allocated),
             reason=request.reason,
             warnings=warnings,
             requested_by=actors.who(),
             created_at=clock.now(),
-            work=orderwork.publication(event, request.ramp_s, request.reason)
+            work=orderwork.publication(event, planned.ramp_s, request.reason)
             if any(share.pending for share in shares) else None,
         )
         record_shares(order, shares)
@@ -223,6 +234,7 @@ def _share_rows(allocated: GroupAllocation, href: Href, reason: str) -> list[Sha
             baseline_w=part.baseline_w,
             reason="; ".join(filter(None, (reason, part.reason))),
             pending=None if href else orderwork.control(part.base or {}),
+            planned_var=part.planned_var,
         )
         for part in allocated.parts
         if href or part.base is not None
@@ -267,19 +279,21 @@ def _allocated_shares(allocated: GroupAllocation, shares: Mapping[Lfdi, _Sent]) 
     names = device_names([share.lfdi for share in loads])
 
     def row(
-        lfdi: Lfdi, name: str, baseline_w: Watts | None, planned_w: Watts | None, base: Any
+        lfdi: Lfdi, name: str, baseline_w: Watts | None, planned_w: Watts | None, base: Any,
+        planned_var: Vars | None = None
     ) -> AllocatedShare:
         return {
             "lfdi": lfdi,
             "name": name,
             "baseline_w": baseline_w or 0.0,
             "planned_w": planned_w or 0.0,
+            "planned_var": planned_var,
             "base": base,
             "control": shares[lfdi].event_href if lfdi in shares else None,
         }
 
     return [
-        *(row(lfdi, part.member.name, part.baseline_w, part.planned_w, part.base)
+        *(row(lfdi, part.member.name, part.baseline_w, part.planned_w, part.base, part.planned_var)
           for lfdi, part in parts.items()),
         *(row(share.lfdi, names.get(share.lfdi, ""), share.baseline_w, share.planned_w, None)
           for share in loads),

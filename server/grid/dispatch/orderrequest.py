@@ -8,16 +8,18 @@ from server.errors import Refused
 from server.grid.dispatch.allocation import BROADCAST, DispatchOptions
 from server.grid.dispatch.sharing import HEADROOM
 from server.models import VirtualDER
-from server.units import Instant, Seconds, SecondsExact
+from server.units import Instant, Seconds, SecondsExact, WattsPerSecond
 
 
 @dataclass(frozen=True, kw_only=True)
 class OrderRequest:
-    """An order: a `quantity` (one of `allocation.QUANTITIES`) and its `value`, in W or percent.
+    """An order: a `quantity` (one of `allocation.QUANTITIES` or `reactive.QUANTITIES`) and its `value`, in
+    W, percent or var.
 
     It lasts `duration_s` from `start` (None: now) on. `addressing` is "broadcast" or "device", `policy` one
-    of `sharing.POLICIES`. Devices reach their power in `ramp_s`; `randomize_s` (signed) spreads start and
-    end. With `dry_run` the order is rolled back, and the result has its XML.
+    of `sharing.POLICIES`. Devices reach their power in `ramp_s`, or in the time in which the group changes
+    by `ramp_rate_w_per_s`; `randomize_s` (signed) spreads start and end.
+    With `dry_run` the order is rolled back, and the result has its XML.
     """
     vder: str | int | VirtualDER
     quantity: str
@@ -27,6 +29,7 @@ class OrderRequest:
     addressing: str = BROADCAST
     policy: str = HEADROOM
     ramp_s: SecondsExact | None = None
+    ramp_rate_w_per_s: WattsPerSecond | None = None
     randomize_s: Seconds = 0
     reason: str = ""
     dry_run: bool = False

@@ -12,6 +12,7 @@ from server.models import Device, DispatchOrder, Share, VirtualDER, among
 from server.models.pages import Pages
 from server.resources import sql
 from server.resources.codes import EventStatus
+from server.units import Instant
 
 PUBLISHING, SCHEDULED, ACTIVE = "publishing", "scheduled", "active"
 
@@ -43,6 +44,7 @@ def list_shares(number: int) -> Pages[RecordedShare]:
                 "name": names.get(share.lfdi, ""),
                 "baseline_w": share.baseline_w,
                 "planned_w": share.planned_w,
+                "planned_var": share.planned_var,
                 "control": share.event_href,
                 "reason": share.reason or order.reason,
             }
@@ -61,6 +63,7 @@ def describe(order: DispatchOrder) -> OrderSummary:
         "duration_s": order.duration_s,
         "target_w": order.target_w,
         "planned_w": order.planned_w,
+        "planned_var": order.planned_var,
         "status": status_of(order),
         "reason": order.reason,
         "requested_by": order.requested_by,
@@ -68,6 +71,12 @@ def describe(order: DispatchOrder) -> OrderSummary:
         "created_at": order.created_at,
         "warnings": order.warnings,
     }
+
+
+def end_of(order: DispatchOrder) -> Instant:
+    """Return when an order ends, or has ended by being cancelled."""
+    end = int(order.start + order.duration_s)
+    return end if order.cancelled_at is None else min(end, order.cancelled_at)
 
 
 def status_of(order: DispatchOrder) -> str:

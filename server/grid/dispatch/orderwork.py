@@ -15,9 +15,10 @@ from server.grid.controls import dercontrols, reservationanswers, reservations
 from server.grid.controls.reservations import Revision
 from server.grid.dispatch.shares import ShareRow, record_shares
 from server.grid.fleet.reservationoffer import ReservationOffer
-from server.grid.groups import singledevices
-from server.models import Device, DispatchOrder, Document, Share, among, is_postgres
-from server.resources import documents, sql, store
+from server.grid.fleet.stops import STOP
+from server.grid.groups import programs, singledevices
+from server.models import Device, DispatchOrder, Document, Share, VirtualDER, among, is_postgres
+from server.resources import documents, sql, store, table
 from server.resources.codes import EventStatus, RequestStatus
 from server.units import Href, Instant, Lfdi, SecondsExact
 
@@ -137,13 +138,17 @@ def _publish(order: DispatchOrder, shares: Sequence[Share]) -> None:
     sql.many("DELETE FROM share WHERE order_id = ? AND lfdi = ?",
              ((order.id, lfdi) for lfdi in pending if lfdi not in hrefs))
     record_shares(order, [
-        ShareRow(lfdi, href, share.planned_w or 0.0, share.baseline_w or 0.0, share.reason)
+        ShareRow(lfdi, href, share.planned_w or 0.0, share.baseline_w or 0.0, share.reason,
+                 planned_var=share.planned_var)
         for lfdi, href in hrefs.items() for share in [pending[lfdi]]])
 
 
 def _created(order: DispatchOrder, lfdis: Iterable[Lfdi]) -> Data:
     """Return the creationTime of events that are published after those of a later order for the same devices,
-    which must not be superseded by them: before that order. Else it is the time of publication."""
+    which must not be superseded by them: before that order. Else it is the time of publication, and so for a
+    stop, which supersedes everything."""
+    if order.quantity == STOP:
+        return {}
     later = next(sql.among(
         "SELECT 1 FROM share WHERE lfdi IN ({}) AND order_id > ? LIMIT 1", lfdis, order.id), None)
     return {"creationTime": order.created_at - 1} if later else {}  # in one second, the later mRID would win
@@ -153,7 +158,9 @@ def _publish_controls(order: DispatchOrder, created: Data, base_of: dict[Lfdi, D
     if not base_of:
         return {}
     devices = list(among(Device.select(), Device.lfdi, base_of))
-    single_vders = singledevices.ensure(devices, order.vder.primacy)
+    single_vders = singledevices.ensure(devices, max(order.vder.primacy, order.quantity == STOP))
+    if order.quantity == STOP:
+        programs.set_stopped(list(single_vders.values()), True)
     program_of = {device.lfdi: single_vders[device.id].program for device in devices}
     hrefs = dercontrols.publish_all({program: base_of[lfdi] for lfdi, program in program_of.items()},
                                     {**order.work["event"], **created}, ramp_s=order.work["ramp_s"])
@@ -182,7 +189,21 @@ def live_controls(hrefs: Sequence[Href]) -> list[Document]:
 
 
 def _cancel(order: DispatchOrder, shares: Sequence[Share]) -> None:
-    cancel_events([share.event_href for share in shares], order.work)
+    hrefs = [share.event_href for share in shares]
+    cancel_events(hrefs, order.work)
+    if order.quantity == STOP:
+        release(hrefs)
+
+
+def release(hrefs: Iterable[Href]) -> None:
+    """Give the programs that carried these controls of a stop their own primacy again."""
+    programs.set_stopped(list(among(VirtualDER.select(), VirtualDER.program, set(map(program_of, hrefs)))),
+                         False)
+
+
+def program_of(href: Href) -> Href:
+    """Return the program of a DERControl."""
+    return table.parent(table.parent(href))
 
 
 def cancel_events(hrefs: Sequence[Href], work: Data) -> None:

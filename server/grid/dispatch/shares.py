@@ -14,7 +14,8 @@ class ShareRow(NamedTuple):
     """The share of one device in an order: the event that carries it out, its planned and its baseline
     injection in W, and why it is this much.
 
-    Where `pending` says what is to be published, there is no event yet (see orderwork).
+    Where `pending` says what is to be published, there is no event yet (see orderwork). `planned_var` is its
+    reactive injection, None where the order says nothing of it.
     """
     lfdi: str
     event_href: str
@@ -22,9 +23,11 @@ class ShareRow(NamedTuple):
     baseline_w: float
     reason: str
     pending: Data | None = None
+    planned_var: float | None = None
 
 
-_COLUMNS = ("order_id", "lfdi", "event_href", "mrid", "planned_w", "baseline_w", "reason", "pending")
+_COLUMNS = ("order_id", "lfdi", "event_href", "mrid", "planned_w", "baseline_w", "reason", "pending",
+            "planned_var")
 _REPLACE = ("ON CONFLICT (order_id, lfdi) DO UPDATE SET event_href = excluded.event_href, "
             "mrid = excluded.mrid, pending = excluded.pending")
 
@@ -36,4 +39,5 @@ def record_shares(order: DispatchOrder, shares: Collection[ShareRow]) -> None:
     to_text = JSON().db_value
     sql.insert("share", _COLUMNS, (
         (order.id, share.lfdi, share.event_href, mrids.get(share.event_href, ""), share.planned_w,
-         share.baseline_w, share.reason, to_text(share.pending)) for share in shares), _REPLACE)
+         share.baseline_w, share.reason, to_text(share.pending), share.planned_var)
+        for share in shares), _REPLACE)

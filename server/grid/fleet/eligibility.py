@@ -6,11 +6,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from server.config import settings
+from server.grid.fleet import stops
 from server.grid.fleet.membercolumns import MemberColumns
 from server.grid.optimisation.arrays import Whole, np
 from server.resources import sql
 
 SUSPENDED = "suspended"
+STOPPED = "stopped"
 STALE = "stale"  # out of contact, or without readings
 OPTED_OUT = "opted out"
 NON_RESPONDING = "not responding"
@@ -20,8 +22,8 @@ DISCONNECTED = "disconnected"
 MODES = "no supported control"
 UNREAD_SITE = "site's load is not read"  # of a generator that carries its site apart from the network
 OFFERS = "offers energy"  # a vehicle that would discharge, which only an operator grants
-REASONS = (SUSPENDED, STALE, OPTED_OUT, NON_RESPONDING, CONTRACT, UNRATED, DISCONNECTED, MODES, UNREAD_SITE,
-           OFFERS)
+REASONS = (SUSPENDED, STOPPED, STALE, OPTED_OUT, NON_RESPONDING, CONTRACT, UNRATED, DISCONNECTED, MODES,
+           UNREAD_SITE, OFFERS)
 DAY = 86400
 _QUOTA_PERIODS = (
     "SELECT c.device_id, o.start, o.start + o.duration_s FROM participation c "
@@ -29,7 +31,7 @@ _QUOTA_PERIODS = (
     "JOIN device d ON d.id = c.device_id JOIN share s ON s.lfdi = d.lfdi "
     "JOIN dispatch_order o ON o.id = s.order_id "
     "WHERE (c.max_events IS NOT NULL OR c.max_hours IS NOT NULL) AND o.cancelled_at IS NULL "
-    "AND o.start >= ? AND o.start < ? "
+    f"AND o.quantity <> '{stops.STOP}' AND o.start >= ? AND o.start < ? "
     "AND (s.planned_w IS NULL OR s.baseline_w IS NULL OR s.planned_w <> s.baseline_w) "
     "ORDER BY c.device_id, o.start"
 )
@@ -49,6 +51,7 @@ def exclusions(columns: MemberColumns, at: int) -> Any:
     in_contact = at - contact.last_contact_at <= contact.contact_timeout_s
     silent = np.isfinite(columns.meters.last_read_at) & ~columns.meters.recent
     reasons[~in_contact | silent] = STALE
+    reasons[np.isin(columns.device, sorted(stops.stopped_devices(columns.area)))] = STOPPED
     reasons[contact.suspended] = SUSPENDED
     return reasons
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from server.grid.fleet import stops
 from server.grid.fleet.fleetstate import FleetState
 from server.grid.optimisation.arrays import np
 from server.grid.optimisation.clusters import sums
@@ -19,6 +20,7 @@ _MANUAL_ORDERS = (
     "SELECT d.id, s.planned_w, s.baseline_w, o.start, o.start + o.duration_s FROM share s "
     "JOIN dispatch_order o ON s.order_id = o.id JOIN device d ON d.lfdi = s.lfdi "
     "JOIN membership m ON m.device_id = d.id WHERE m.vder_id = ? AND o.plan_id IS NULL "
+    f"AND o.quantity <> '{stops.STOP}' "  # whose devices are no part of the plan
     "AND o.cancelled_at IS NULL AND o.start < ? AND o.start + o.duration_s > ? ORDER BY o.id"
 )
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from peewee import chunked
 
 from server import clock
-from server.grid.fleet import power, siteblocks
+from server.grid.fleet import power, siteblocks, stops
 from server.grid.optimisation.blockterms import BlockTerms
 from server.models import CHUNK, Device
 from server.resources import pollrates, sql
@@ -62,7 +62,7 @@ class Member:
     """A device and the sums of its DERs.
 
     `injection_w` is its newest reading, of the instant `read_at`. `tier` and `remaining_quota` are set by
-    `rotation`.
+    `rotation`. One that is `stopped` can be ordered nothing (see `stops`).
     """
     lfdi: str
     name: str
@@ -73,6 +73,7 @@ class Member:
     read_at: int | None
     tier: int = 0
     remaining_quota: float = 1.0
+    stopped: bool = False
 
     @property
     def modes(self) -> frozenset[str]:
@@ -174,7 +175,8 @@ def read(devices: Iterable[Device], hours: float = 1.0) -> list[Member]:
     enrolled = (device for device in devices if device.state == Device.ENROLLED)
     for chunk in chunked(enrolled, CHUNK):
         ders = _der_rows([device.id for device in chunk])
-        readings = power.latest([device.lfdi for device in chunk])
+        lfdis = [device.lfdi for device in chunk]
+        readings, stopped = power.latest(lfdis), stops.stopped_lfdis(lfdis)
         agreed = siteblocks.agreed_storage([device.id for device in chunk])
         for device in chunk:
             rows, reading = ders[device.id], readings.get(device.lfdi)
@@ -190,6 +192,7 @@ def read(devices: Iterable[Device], hours: float = 1.0) -> list[Member]:
                           for row in rows),
                     reading.injection_w if reading else None,
                     reading.at if reading else None,
+                    stopped=device.lfdi in stopped,
                 )
             )
     return members

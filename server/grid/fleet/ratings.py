@@ -1,6 +1,7 @@
 """The ratings of DERs as they are used: what devices report, or what operators set in place of it."""
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from server.audit import audited
@@ -9,8 +10,8 @@ from server.errors import Refused
 from server.grid.fleet import derstates, ratingoverrides
 from server.grid.fleet.results import DerRatings
 from server.models import DerState, Device, RatingOverride
-from server.resources import store
-from server.units import WattHours, Watts
+from server.resources import sql, store
+from server.units import Lfdi, WattHours, Watts, WattsPerSecond
 
 
 def ratings(device: Device) -> list[DerRatings]:
@@ -27,6 +28,13 @@ def ratings(device: Device) -> list[DerRatings]:
             "implausible": "; ".join(filter(None, (row.implausible, row.implausible_soc))),
         })
     return rows
+
+
+def gradients(lfdis: Iterable[Lfdi]) -> dict[Lfdi, WattsPerSecond]:
+    """Return how fast devices change their power, as far as they have reported it (setGradW)."""
+    return dict(sql.among(
+        "SELECT d.lfdi, sum(u.ramp_w_per_s) FROM der_state u JOIN device d ON d.id = u.device_id "
+        "WHERE d.lfdi IN ({}) AND u.ramp_w_per_s IS NOT NULL GROUP BY d.lfdi", lfdis))
 
 
 def _state(device: Device) -> dict[str, Any]:

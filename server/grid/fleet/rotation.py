@@ -6,13 +6,15 @@ from dataclasses import replace
 
 from server import clock
 from server.config import settings
+from server.grid.fleet import stops
 from server.grid.fleet.members import Member
 from server.resources import sql
 
 _DAY = 86400
 _USED = (
     "SELECT s.lfdi, count(DISTINCT o.start) FROM share s JOIN dispatch_order o ON o.id = s.order_id "
-    "WHERE s.lfdi IN ({}) AND o.cancelled_at IS NULL AND o.start >= ? AND s.planned_w <> s.baseline_w "
+    "WHERE s.lfdi IN ({}) AND o.cancelled_at IS NULL "
+    f"AND o.quantity <> '{stops.STOP}' AND o.start >= ? AND s.planned_w <> s.baseline_w "
     "GROUP BY s.lfdi"
 )
 _CONTRACTS = (

@@ -7,7 +7,7 @@ to the virtual DER (IEEE 2030.5-2018, 8.6). A program belongs to a virtual DER b
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from typing import Any
 
 from peewee import chunked
@@ -26,6 +26,7 @@ _ASSIGNED = tuple(row for row in table.rows.values() if row.assigned)
 _KINDS = tuple(program.name for row in _ASSIGNED if (program := table.item(row.name)) is not None)
 _LINKS = {f"{row.name}Link" for row in _ASSIGNED}
 CHUNK = 300  # devices in one statement
+STRONGEST = 0  # primacy
 _conditions: dict[str, Condition] = {}
 
 
@@ -59,7 +60,7 @@ def create_all(vders: Sequence[VirtualDER]) -> None:
         numbers = {name: number for number, name in rows.tuples().execute()}
         for vder in chunk:
             vder.id = numbers[vder.name]
-        hrefs = store.add_all("DERProgram", [(table.rows["DERProgramList"].path, _fields(vder))
+        hrefs = store.add_all("DERProgram", [(table.rows["DERProgramList"].path, _fields(vder, "DERProgram"))
                                              for vder in chunk], [vder_audience(vder.id) for vder in chunk])
         for vder, program in zip(chunk, hrefs, strict=True):
             vder.program = program
@@ -69,19 +70,29 @@ def create_all(vders: Sequence[VirtualDER]) -> None:
 
 def update_all(vders: Iterable[VirtualDER]) -> None:
     """Make the programs of virtual DERs agree with their names and primacies."""
-    wanted = {href(vder, row.name): _fields(vder) for vder in vders for row in _OWN}
+    wanted = {href(vder, row.name): _fields(vder, row.name) for vder in vders for row in _OWN}
     store.put_all({document.href: {**document.submitted, **wanted[document.href]}
                    for document in documents.among("href", wanted)})
 
 
 def create(vder: VirtualDER, kind: str, data: Data) -> None:
     """Create a virtual DER's program of this kind, with its name and primacy."""
-    store.put(href(vder, kind), {"mRID": numbering.new_mrid(), **data, **_fields(vder)},
+    store.put(href(vder, kind), {"mRID": numbering.new_mrid(), **data, **_fields(vder, kind)},
               audience=vder_audience(vder.id))
 
 
-def _fields(vder: VirtualDER) -> Data:
-    return {"description": vder.name, "primacy": vder.primacy}
+def _fields(vder: VirtualDER, kind: str) -> Data:
+    stopped = vder.stopped and kind == "DERProgram"
+    return {"description": vder.name, "primacy": STRONGEST if stopped else vder.primacy}
+
+
+def set_stopped(vders: Collection[VirtualDER], stopped: bool) -> None:
+    """Let the DERPrograms of virtual DERs have the strongest primacy of all, or their own again."""
+    for vder in vders:
+        vder.stopped = stopped
+    sql.many(f"UPDATE {VirtualDER._meta.table_name} SET stopped = ? WHERE id = ?",
+             ((stopped, vder.id) for vder in vders))
+    update_all(vders)
 
 
 def remove(vder: VirtualDER) -> None:

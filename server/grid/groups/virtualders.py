@@ -135,6 +135,8 @@ def delete(vder: str | int | VirtualDER, force: bool = False) -> None:
         row = find(vder)
         if row.children.exists():
             raise Refused(409, f"{row.name} contains {', '.join(child.name for child in row.children)}")
+        if row.stopped:
+            raise Refused(409, f"{row.name} is part of a stop: resume that first")
         controls = programs.live_controls(row)
         if controls and not force:
             raise Refused(409, f"{row.name} has {len(controls)} controls that are scheduled or active")

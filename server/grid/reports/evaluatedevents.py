@@ -4,11 +4,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from server import clock
 from server.errors import Refused
 from server.grid.controls import drevents
+from server.grid.fleet.stops import STOP
 from server.models import DispatchOrder, ResponseRecord, Share
 from server.resources import store
 from server.resources.codes import EventStatus
+
+_DAY = 86400
 
 
 class Expectation(NamedTuple):
@@ -45,19 +49,24 @@ def find(name: str | int) -> EvaluatedEvent:
 
 
 def of_order(number: int) -> EvaluatedEvent:
-    """Return an order as an event, until it was cancelled. Refused (404) where there is none."""
+    """Return an order as an event, until it was cancelled; of a stop, which may last for weeks, the last day
+    so far. Refused (404) where there is none."""
     order = DispatchOrder.get_or_none(DispatchOrder.id == number)
     if order is None:
         raise Refused(404, f"there is no order {number}")
     end = order.start + order.duration_s
     if order.cancelled_at is not None:
         end = min(end, order.cancelled_at)
+    start = order.start
+    if order.quantity == STOP:
+        end = min(end, clock.now())
+        start = max(start, end - _DAY)
     shares = Share.select().where(Share.order == order).order_by(Share.lfdi)
     return EvaluatedEvent(
         name=f"order {number}",
         vder=order.vder.name,
-        start=order.start,
-        end=max(end, order.start),
+        start=start,
+        end=max(end, start),
         published_at=order.created_at,
         kind=order.quantity,
         expectations={

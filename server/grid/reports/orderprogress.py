@@ -2,10 +2,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import fsum
 
 from server import clock
 from server.grid.controls.responses import NO_RESPONSE, PATIENCE_POLLS, WAITING, latest_responses
 from server.grid.dispatch import orders
+from server.grid.dispatch.results import ReactiveDelivery
+from server.grid.fleet import reactivereadings
 from server.grid.reports import evaluatedevents, performance
 from server.grid.reports.results import DeviceProgress, OrderDetail
 from server.models import DispatchOrder, Share
@@ -20,6 +23,8 @@ def show(number: int) -> OrderDetail:
     row_of = {row["lfdi"]: row for row in rows}
     answers = latest_responses({(share.lfdi, share.mrid) for share in shares})
     names = orders.device_names([share.lfdi for share in shares])
+    begun, end = order.start, min(clock.now(), orders.end_of(order))
+    reactive_var = {} if order.planned_var is None else reactivereadings.mean(names, begun, end)
     devices: list[DeviceProgress] = []
     for share in shares:
         row = row_of.get(share.lfdi)
@@ -33,6 +38,8 @@ def show(number: int) -> OrderDetail:
             "delivered_w": row["delivered_w"] if row else None,
             "performance": row["performance"] if row else None,
             "method": row["method"] if row else "",
+            "planned_var": share.planned_var,
+            "delivered_var": None if share.planned_var is None else reactive_var.get(share.lfdi),
         })
     return {
         **orders.describe(order),
@@ -45,7 +52,18 @@ def show(number: int) -> OrderDetail:
         "down": group["down"],
         "readings_left_out": group["readings_left_out"],
         "devices_split": group["devices_split"],
+        **_reactive(devices),
         "devices": devices,
+    }
+
+
+def _reactive(devices: list[DeviceProgress]) -> ReactiveDelivery:
+    read = [(device["planned_var"] or 0.0, delivered_var) for device in devices
+            if (delivered_var := device["delivered_var"]) is not None]
+    return {
+        "devices_read_var": len(read),
+        "delivered_var": fsum(delivered_var for _, delivered_var in read) if read else None,
+        "expected_var": fsum(planned_var for planned_var, _ in read) if read else None,
     }
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from server import clock
 from server.grid.controls import responses
+from server.grid.fleet.stops import STOP
 from server.grid.groups import virtualders
 from server.grid.groups.tree import Tree
 from server.grid.optimisation import measurement
@@ -214,9 +215,10 @@ def _direction(energy: DirectionEnergy) -> DirectionPerformance | None:
 
 def area_performance(vder: str, start: int, end: int) -> list[EventPerformance]:
     """Return the performance of every order on a virtual DER, or below it, that began in [start, end), the
-    oldest first."""
+    oldest first. A stop is none: it was not bought."""
     area = virtualders.find(vder)
-    begun = DispatchOrder.select().where((DispatchOrder.start >= start) & (DispatchOrder.start < end))
+    begun = DispatchOrder.select().where(
+        (DispatchOrder.start >= start) & (DispatchOrder.start < end) & (DispatchOrder.quantity != STOP))
     orders = sorted(among(begun, DispatchOrder.vder, Tree.read(include=[area]).subtree(area.id)),
                     key=lambda order: (order.start, order.id))
     return [evaluate(evaluatedevents.of_order(order.id)) for order in orders]

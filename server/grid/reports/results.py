@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from server.grid.dispatch.results import OrderSummary
+from server.grid.dispatch.results import OrderSummary, ReactiveDelivery
 from server.units import (Fraction, Hours, Href, Instant, KilowattHours, Lfdi, Percent, Seconds, SecondsExact,
-                          WattHours, Watts)
+                          Vars, WattHours, Watts)
 
 
 class BaselineRow(TypedDict):
@@ -86,7 +86,8 @@ class GroupPerformance(TypedDict):
 
 class DeviceProgress(TypedDict):
     """A device of an order: its latest response in words, and what it delivered so far (see
-    `DevicePerformance`). `planned_w` is the injection that it was asked for."""
+    `DevicePerformance`). `planned_w` is the injection that it was asked for, `planned_var` the reactive one,
+    None where the order says nothing of that."""
     lfdi: Lfdi
     name: str
     control: Href
@@ -96,9 +97,11 @@ class DeviceProgress(TypedDict):
     delivered_w: Watts | None
     performance: Fraction | None
     method: str
+    planned_var: Vars | None
+    delivered_var: Vars | None
 
 
-class OrderDetail(OrderSummary):
+class OrderDetail(OrderSummary, ReactiveDelivery):
     """An order and what came of it so far, by the figures of `GroupPerformance`; `answers` counts the devices
     by their latest response."""
     answers: dict[str, int]

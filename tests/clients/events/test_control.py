@@ -75,14 +75,14 @@ def active_power(watts: int) -> dict[str, int]:
         ("opModEnergize", False, SETTINGS, "connect", False),
         (
             "opModFixedPFInjectW",
-            {"displacement": 95, "excitation": True, "multiplier": -2},
+            {"displacement": 95, "excitation": False, "multiplier": -2},
             SETTINGS,
             "power_factor",
             0.95,
         ),
         (
             "opModFixedPFInjectW",
-            {"displacement": 95, "excitation": False, "multiplier": -2},
+            {"displacement": 95, "excitation": True, "multiplier": -2},
             SETTINGS,
             "power_factor",
             -0.95,

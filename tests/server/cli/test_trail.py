@@ -13,6 +13,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner, Result
+from peewee import fn
 
 from server import actors, audit, clock, models
 from server.cli import audit as audit_table
@@ -22,6 +23,7 @@ from server.config import settings
 from server.devices import enrolment, lastcontact
 from server.grid.balance import plans
 from server.grid.controls import defaultcontrols, dercontrols, drevents
+from server.grid.dispatch import stops
 from server.grid.fleet import contracts, participation
 from server.grid.groups import virtualders
 from server.grid.series import signals
@@ -62,6 +64,8 @@ CHANGES = {
     "dispatch order": ("solar --limit 40 --duration 5m", "dispatch", "solar order {next}"),
     "dispatch extend": ("{order} --by 5m", "dispatch extend", "solar order {next}"),
     "dispatch cancel": ("{order}", "dispatch cancel", "solar order {order}"),
+    "stop order": ("solar", "stop", "solar order {next}"),
+    "resume": ("halted", "resume", "halted"),
     "dr event create": (
         "street --duty 50 --duration 5m --category thermostat",
         "dr event create",
@@ -108,6 +112,7 @@ LOOKS = {
     "dispatch list": "",
     "dispatch show": "{order}",
     "dispatch shares": "{order}",
+    "stop list": "",
     "dr event list": "",
     "dr event show": "/dr/1/edc/1",
     "ev sessions": "",
@@ -182,7 +187,17 @@ def test_every_verb_is_in_a_table_here() -> None:
 
 
 @pytest.fixture
-def run(device: peers.Peer, peer: Any, tmp_path: Path) -> Typed:
+def halted(device: peers.Peer, peer: Any) -> None:
+    """A virtual DER of one inverter that is stopped."""
+    number = enrolment.enrol(peers.lfdi(3), name="three").id
+    assert peer(3).put(f"/edev/{number}/der/1/dercap", "DERCapability", {
+        "modesSupported": "00100000", "rtgMaxW": {"multiplier": 0, "value": 5000}, "type": 4}).status == 204
+    virtualders.create("halted", members=["three"])
+    stops.stop("halted")
+
+
+@pytest.fixture
+def run(device: peers.Peer, peer: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Typed:
     """Type a command line at a street with something of everything in it."""
     enrolment.suspend(enrolment.enrol(peers.lfdi(2), name="two"))
     contracts.set_block("one", "pump", "load", {"power_w": 100.0})
@@ -201,6 +216,7 @@ def run(device: peers.Peer, peer: Any, tmp_path: Path) -> Typed:
     create_order("solar", 600, limit=50.0)
     signals.put("street", "imbalance", [1000.0] * 96, NOON, 900)
     plans.save(plans.balance_of(virtualders.find("street")).vder, NOON, 900, PLAN, requested_by="bob")
+    request.getfixturevalue("halted")
     (tmp_path / "devices.json").write_text(
         json.dumps([{"lfdi": peers.lfdi(8), "pin": 123455}, {"lfdi": peers.lfdi(9)}])
     )
@@ -217,14 +233,14 @@ def run(device: peers.Peer, peer: Any, tmp_path: Path) -> Typed:
 
 
 def filled(words: str, folder: Path) -> str:
-    order, plan = DispatchOrder.get().id, Plan.get().id
+    order, plan = DispatchOrder.get(DispatchOrder.quantity == "limit").id, Plan.get().id
     return words.format(
         devices=folder / "devices.json",
         members=folder / "members.csv",
         contracts=folder / "contracts.csv",
         series=folder / "series.csv",
         order=order,
-        next=order + 1,
+        next=DispatchOrder.select(fn.max(DispatchOrder.id)).scalar() + 1,
         plan=plan,
         next_plan=plan + 1,
     )
