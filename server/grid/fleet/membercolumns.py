@@ -89,14 +89,15 @@ class MemberColumns:
     """The members of a virtual DER, a column for each fact, in the order of their numbers (`device`).
 
     `group` is the index in `dispatch_groups` of the virtual DER through which a member is dispatched, `kind`
-    one of `devicetypes.KINDS`, `category` its DeviceCategoryType bits, `max_load_w` its rating as a load (NaN
-    where it reported none).
+    one of `devicetypes.KINDS`, `aggregator` a label of who manages it (0: nobody), `category` its
+    DeviceCategoryType bits, `max_load_w` its rating as a load (NaN where it reported none).
     """
     area: VirtualDER
     dispatch_groups: list[VirtualDER]
     device: Whole
     group: Whole
     kind: Any
+    aggregator: Whole
     category: Whole
     max_load_w: Floats
     contact: ContactColumns

@@ -17,7 +17,7 @@ from server.resources import pollrates, sql
 POLLS = 3  # after so many that were missed, a device is stale
 _MEMBERS = (
     "SELECT d.id, d.state, d.last_contact_at, n.kind, n.category, n.max_load_w, c.response_rate, "
-    "c.non_responding_since, c.opted_out_until, c.max_events, c.max_hours, c.tier "
+    "c.non_responding_since, c.opted_out_until, c.max_events, c.max_hours, c.tier, d.manager "
     "FROM membership p JOIN device d ON d.id = p.device_id LEFT JOIN device_type n ON n.device_id = d.id "
     "LEFT JOIN participation c ON c.device_id = d.id WHERE p.vder_id = ? ORDER BY d.id"
 )
@@ -33,7 +33,8 @@ _DERS = (
 def read(area: VirtualDER, at: int) -> MemberColumns:
     """Return the members of an area as they are known at `at` (UTC, s)."""
     (device, state, last_contact_at, kind, category, max_load_w, response_rate, non_responding_since,
-     opted_out_until, max_events, max_hours, tier) = _columns(sql.rows(_MEMBERS, area.id), 12)
+     opted_out_until, max_events, max_hours, tier, manager) = _columns(sql.rows(_MEMBERS, area.id), 13)
+    managers = {"": 0}  # who has none is under none
     numbers = _integers(device)
     dispatch_groups, group = _dispatch_groups(area, numbers)
     poll_s, post_s = _rates(numbers)
@@ -44,6 +45,7 @@ def read(area: VirtualDER, at: int) -> MemberColumns:
         device=numbers,
         group=group,
         kind=np.array([name or "other" for name in kind], dtype="U16"),
+        aggregator=_integers([managers.setdefault(lfdi, len(managers)) for lfdi in manager]),
         category=_integers([bits or 0 for bits in category]),
         max_load_w=_floats(max_load_w),
         contact=_contact(

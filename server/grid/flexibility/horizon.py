@@ -1,9 +1,9 @@
 """What each dispatch group can do over a horizon, step by step: the mean, and how certain it is.
 
 Every command is a change of what members would do without one (their baseline), so members that do not
-respond stay at it. A member responds at its tracked rate, independently of the others: a group's mean is the
-sum of rates times powers, so the larger the group, the nearer its firm part comes to the mean. The error of
-forecasts is added where it is known. Powers in W; up is more injection than the baseline, down is less.
+respond stay at it. A member responds at its tracked rate, and fails together with others that share a cause
+(see `responses`): a group's mean is the sum of rates times powers. The error of forecasts is added where it
+is known. Powers in W; up is more injection than the baseline, down is less.
 """
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from server.grid.fleet import eligibility, fleetstate
 from server.grid.fleet.devicetypes import KINDS
 from server.grid.fleet.fleetstate import FleetState
-from server.grid.flexibility import blockpowers
+from server.grid.flexibility import blockpowers, responses
 from server.grid.flexibility.changes import PowerChange, total
 from server.grid.flexibility.results import BlockOffer
 from server.grid.optimisation import clusters, envelope
@@ -178,7 +178,9 @@ def _changes(
         responding = []
         for kind, change in by_kind.items():
             members = indices[kind][columns.group[indices[kind]] == group]
-            rate, deviation = _response(columns.participation.response_rate[members], size[members])
+            rate, deviation = responses.response(
+                columns.participation.response_rate[members], size[members], columns.aggregator[members]
+            )
             sigma_w = fraction[kind][group] * expected.sigma_w[kind] if kind in fraction else np.zeros(steps)
             responding.append(_responding(change, rate, deviation, sigma_w))
         uncontrolled_w.append(ev_w)
@@ -259,13 +261,3 @@ def _curtailment(generation_w: Floats, hours: float) -> PowerChange:
     """Generation can be curtailed to nothing, and not raised."""
     down_w, none = np.maximum(generation_w, 0), np.zeros(len(generation_w))
     return PowerChange(none, down_w, none, np.cumsum(down_w) * hours, none, none)
-
-
-def _response(rates: Floats, size: Floats) -> tuple[float, float]:
-    """The mean part of a command that a group carries out, and its standard deviation; all where it has no
-    members."""
-    total_size = float(size.sum())
-    if total_size <= 0:
-        return 1.0, 0.0
-    variance = (size**2 * rates * (1 - rates)).sum()
-    return float((rates * size).sum() / total_size), float(np.sqrt(variance) / total_size)

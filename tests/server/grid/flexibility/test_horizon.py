@@ -82,7 +82,8 @@ def test_who_responds_half_the_time_counts_half_and_less_for_sure(battery):
     Participation.insert_many([{"device": number, "response_rate": 0.5} for number in range(1, 26)]).execute()
     horizon = capability.horizon("all", steps=2)
     assert horizon["p50"]["up_w"][0] == pytest.approx(62_500)
-    assert horizon["p90"]["up_w"][0] == pytest.approx(62_500 - 1.2816 * 5000 * math.sqrt(25 * 0.25), rel=1e-3)
+    deviation_w = 2500 * math.sqrt(25 + 0.1 * 600)  # they are in one group
+    assert horizon["p90"]["up_w"][0] == pytest.approx(62_500 - 1.2816 * deviation_w, rel=1e-3)
     assert horizon["p90"]["energy_up_wh"][0] < horizon["p50"]["energy_up_wh"][0]
 
 
