@@ -13,6 +13,7 @@ from server.grid.dispatch.orderrequest import OrderRequest
 from server.grid.fleet import contracts
 from server.grid.groups import virtualders
 from server.grid.reports import callsettlement, performance
+from server.models import DispatchOrder
 from tests.conftest import NOON
 
 pytestmark = pytest.mark.usefixtures("server")
@@ -53,7 +54,8 @@ def test_a_call_is_paid_by_the_terms_that_held(
 ) -> None:
     delivered(monkeypatch, power_w)
     row, = callsettlement.calls("park", NOON, NOON + HOUR)
-    assert (row["device"], row["block"], row["event"]) == ("d1", "compressors", "1")
+    number = DispatchOrder.get().id
+    assert (row["device"], row["block"], row["event"]) == ("d1", "compressors", str(number))
     assert (row["start"], row["end"], row["called_w"], row["nominated_w"]) == (NOON, NOON + HOUR, 20e3, 18e3)
     assert (row["delivered_w"], row["price"], row["penalty"]) == (power_w, price, penalty)
     assert row["due"] == (None if price is None else pytest.approx(price - (penalty or 0)))
