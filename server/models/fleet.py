@@ -136,6 +136,8 @@ class ChargingSession(Table):
     `departure_at`. At `reported_at` the charger reported (PEVInfo) that it still needed `reported_need_wh`.
     Rows are kept after the document is gone, since they tell when vehicles usually come. `cancelled` is a
     session that counts for nothing; `superseded` says that this is since the device has asked for it anew.
+    `unmet_wh` is what it will leave without, as last reckoned by a plan (NULL: not reckoned), and
+    `unmet_reason` why.
     """
     href = TextField(primary_key=True)
     device_id: int
@@ -148,6 +150,8 @@ class ChargingSession(Table):
     reported_need_wh = DoubleField(null=True)
     reported_at = BigIntegerField(null=True)
     superseded = BooleanField(null=True)
+    unmet_wh = DoubleField(null=True)
+    unmet_reason = TextField(null=True)
 
 
 class Participation(Table):

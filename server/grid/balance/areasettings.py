@@ -3,12 +3,12 @@ from __future__ import annotations
 
 from server import audit, clock
 from server.errors import BadArgument, Refused
-from server.grid.balance import plans
+from server.grid.balance import plans, unknownload
 from server.grid.balance.plans import balance_of
 from server.grid.balance.results import BalanceSettings
 from server.grid.groups import activeareas, dispatchgroups, virtualders
 from server.grid.series import areameter
-from server.grid.series.intervals import STEP
+from server.grid.series.intervals import STEP, Span
 from server.models import Balance, VirtualDER
 from server.resources import store
 from server.units import Fraction, Seconds
@@ -42,7 +42,8 @@ def set_automatic(
     part of each battery's capacity that is kept for what forecasts do not predict, `approval` whether a
     second person has to approve a plan. Off ends the plan in force, too. Refused (400) where a value is out
     of range, (409) where a device of the area could be dispatched through more than one virtual DER, or is
-    in another area that commands its members.
+    in another area that commands its members, or where the load below a limit, or of the schedule, has never
+    been read.
     """
     area = virtualders.find(vder)
     changes = {
@@ -69,6 +70,7 @@ def set_automatic(
         if on and not balance.automatic:
             _check_conflicts(area)
             activeareas.check_sole(area, clock.now())
+            unknownload.check(area, _span(balance))
         if on is False:
             plans.end(balance)
         for name, value in changes.items():
@@ -76,6 +78,12 @@ def set_automatic(
                 setattr(balance, name, value)
         balance.save()
         return describe(balance)
+
+
+def _span(balance: Balance) -> Span:
+    """The horizon of an area's plans, from now on."""
+    now = clock.now()
+    return Span(now - now % balance.step_s, balance.horizon_steps, balance.step_s, now)
 
 
 def _check_range(name: str, value: float | None, bounds: tuple[float, float]) -> None:

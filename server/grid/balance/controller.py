@@ -13,6 +13,8 @@ import time
 from server import actors, alarms, clock, logs
 from server.errors import Refused
 from server.grid.balance import blockplans, evaluation, planning, plans, publish, unmetdemand
+from server.grid.balance.chargingroom import ChargingRoom
+from server.grid.balance.decidedstep import DecidedStep
 from server.grid.balance.planning import AreaForecast
 from server.grid.dispatch import orderwork
 from server.grid.dispatch.loadcontrol import StepPeriod
@@ -108,7 +110,7 @@ def decide(area: VirtualDER, start: Instant) -> int:
     )
     solver_s = time.perf_counter() - started
     curtailed_w = _curtailed_w(planner)
-    step = publish.DecidedStep(
+    step = DecidedStep(
         period=StepPeriod(start, start + balance.step_s, _reason(forecast)),
         state=forecast.state,
         powers=powers,
@@ -117,6 +119,9 @@ def decide(area: VirtualDER, start: Instant) -> int:
         default_w=forecast.demand.default_w,
         generation_w=float(np.ravel(forecast.demand.horizon.generation)[0]),
         curtailed_w=curtailed_w,
+        room=ChargingRoom.of(
+            forecast.demand.horizon.limits, forecast.state.fleet.sessions, forecast.span
+        ),
     )
     scopes = () if forecast.state.blocks else (area.program, *publish.scopes(step))  # none: all are locked
     with store.transaction(*scopes):
@@ -125,6 +130,8 @@ def decide(area: VirtualDER, start: Instant) -> int:
             return 0
         if planner.plan is not None and planner.plan is not plan_in_force:
             plans.enforce(balance, planning.save_plan(area, balance, forecast, planner, solver_s))
+        if planner.plan is not None and balance.plan_id is not None:
+            planning.record_unmet(plans.find_plan(balance.plan_id), forecast)
         balance.last_error = "; ".join(_warnings(balance, forecast, planner, powers))
         balance.last_step_start = start
         areameter.record(balance, forecast.demand.meter, balance.step_s)
@@ -178,9 +185,9 @@ def _record_expectations(
 ) -> None:
     """Record what is expected of the step, to be compared with what will be measured."""
     committed = forecast.committed
-    storage_w = float(powers.batteries.sum()) + committed.storage
+    storage_w = float(powers.batteries.sum()) + float(committed.storage.sum())
     ev_w = float(powers.sessions.sum()) + float(committed.sessions.sum())
-    thermal_w = float(powers.thermals.sum()) + committed.thermals
+    thermal_w = float(powers.thermals.sum()) + float(committed.thermals.sum())
     demand = forecast.demand
     evaluation.record_values(
         area,

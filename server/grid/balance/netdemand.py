@@ -10,21 +10,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from server.errors import Refused
-from server.grid.balance import corrections
+from server.grid.balance import corrections, grouplimits
 from server.grid.fleet import fleetstate
 from server.grid.fleet.defaultloads import DefaultLoads
 from server.grid.fleet.fleetstate import FleetState
-from server.grid.groups.tree import Tree
 from server.grid.optimisation import clusters
 from server.grid.optimisation.arrays import Floats, np
-from server.grid.optimisation.balanceproblem import GroupLimit
 from server.grid.optimisation.clusters import Sessions
 from server.grid.optimisation.disaggregation import Fleet
 from server.grid.optimisation.metertrust import LEFT_OUT
 from server.grid.optimisation.prices import Tariff, tariff
 from server.grid.optimisation.rollinghorizon import HorizonForecast
 from server.grid.optimisation.waterfill import MemberLines, fill
-from server.grid.series import areameter, arrivals, forecastvalues, issuedseries, stalesignals
+from server.grid.series import areameter, arrivals, forecastvalues, issuedseries, nodelimits, stalesignals
 from server.grid.series.areameter import AreaMeter
 from server.grid.series.intervals import Span
 from server.models import VirtualDER
@@ -74,14 +72,17 @@ def net_demand(area: VirtualDER, state: FleetState, span: Span, defaults: Defaul
             409,
             f"{area.name} has no signal from now on: put a signal of the kind imbalance, schedule or price",
         )
-    arriving = arrivals.expected(state.dispatch_groups, span.start, span.steps, span.at, span.hours)
+    limits, unknown = grouplimits.group_limits(area, state, span)
+    arriving = grouplimits.with_spread(arrivals.expected_arrivals(
+        state.dispatch_groups, span.start, span.steps, span.at, span.hours), limits)
     ev_w = uncontrolled_by_request(state.ev.requests, span)
     total_ev_w = ev_w.sum(axis=0) + uncontrolled_arrivals_w(arriving, span)
     base_w = _thermal_base(area, state, span)
     generation_w = np.maximum(_forecast(area, "pv", span), 0)
     default_w = defaults.of(state.storage.device)
     scheduled_w = total_ev_w + default_w.sum(axis=0)  # by the plan itself
-    load_w = base_w.sum(axis=0) - _forecast(area, "load", span) - generation_w
+    load = forecastvalues.forecast(area, "load", span.start, span.steps, span.at, span.step)
+    load_w = base_w.sum(axis=0) - load.values - generation_w
     imbalance_w = load_w + scheduled_w
     if governing == IMBALANCE:
         imbalance_w = np.nan_to_num(signal_of[IMBALANCE])
@@ -100,10 +101,12 @@ def net_demand(area: VirtualDER, state: FleetState, span: Span, defaults: Defaul
         base_w,
         _curtailable_w(state, generation_w),
         plannable_arrivals(arriving, span),
-        _group_limits(area, state, span),
+        limits,
         _tariff(area, signal_of[PRICE], load_w, span),
         tracked=governing != PRICE,
     )
+    if governing == SCHEDULE and load.source == forecastvalues.NOTHING:
+        unknown = [*unknown, nodelimits.unknown_load(area.name, SCHEDULE)]
     return NetDemand(
         governing=governing,
         horizon=horizon,
@@ -117,6 +120,7 @@ def net_demand(area: VirtualDER, state: FleetState, span: Span, defaults: Defaul
             *stalesignals.stale_signals(area, span.at, span.steps * span.step, span.start),
             *([f"the meter of {area.name} is {areameter.describe(meter)}"]
               if meter.trust.state == LEFT_OUT else []),
+            *unknown,
         ],
     )
 
@@ -218,39 +222,3 @@ def with_expected_base(fleet: Fleet, horizon: HorizonForecast) -> Fleet:
             total_w, MemberLines(zero, base_w[members] + 1e-3 * rated_w, zero, rated_w)
         ).powers
     return fleet._replace(base=base_w)
-
-
-def _group_limits(area: VirtualDER, state: FleetState, span: Span) -> list[GroupLimit]:
-    """The limits on consumption and injection of the area and the virtual DERs below it: as set, or as a
-    signal has them."""
-    signalled = {
-        (vder, kind)
-        for vder, kind in sql.rows(
-            "SELECT DISTINCT vder_id, quantity FROM series WHERE quantity IN ('import_limit', "
-            "'export_limit') AND until > ?",
-            span.start,
-        )
-    }
-    limits = []
-    tree = Tree.read(include=[area])
-    index = {vder.id: number for number, vder in enumerate(state.dispatch_groups)}
-    for vder, _ in tree.walk(area.id):
-        groups = sorted(index[number] for number in tree.subtree(vder.id) if number in index)
-        import_w, export_w = (
-            _limit(vder, kind, fixed_w, span, (vder.id, kind) in signalled)
-            for kind, fixed_w in (
-                ("import_limit", vder.import_limit_w), ("export_limit", vder.export_limit_w)
-            )
-        )
-        if groups and (np.isfinite(import_w).any() or np.isfinite(export_w).any()):
-            injection_w = np.sum([_forecast(vder, kind, span) for kind in ("load", "pv", "thermal")], axis=0)
-            limits.append(GroupLimit(groups, import_w, -export_w, -injection_w))
-    return limits
-
-
-def _limit(vder: VirtualDER, kind: str, fixed_w: float | None, span: Span, signalled: bool) -> Floats:
-    limit_w = np.full(span.steps, np.inf if fixed_w is None else fixed_w)
-    if not signalled:
-        return limit_w
-    signal_w = issuedseries.known(vder, kind, span.start, span.steps, span.step, span.at)
-    return np.where(np.isnan(signal_w), limit_w, np.minimum(signal_w, limit_w))

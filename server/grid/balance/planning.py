@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 from server import actors, audit, clock
 from server.config import settings
 from server.errors import Refused
-from server.grid.balance import areasettings, blockplans, netdemand, planprices, plans, unmetdemand
+from server.grid.balance import areasettings, blockplans, netdemand, planprices, plans, unmetcars, unmetdemand
 from server.grid.balance.netdemand import NetDemand
 from server.grid.balance.results import PlanDetail, PlanSummary
-from server.grid.fleet import defaultloads, fleetstate, manualdispatch, projection, setpoints
+from server.grid.fleet import defaultloads, fleetstate, manualdispatch, projection, setpoints, unmetneeds
 from server.grid.fleet.fleetstate import FleetState
+from server.grid.fleet.unmetneeds import UnmetNeed
 from server.grid.groups import activeareas, virtualders
 from server.grid.optimisation.arrays import np
 from server.grid.optimisation.disaggregation import Committed
@@ -25,7 +26,7 @@ from server.grid.optimisation.rollinghorizon import Planner, PlannerOptions
 from server.grid.series.intervals import Span
 from server.models import Balance, Plan, VirtualDER
 from server.resources import dryrun, pollrates
-from server.units import Instant, SecondsExact
+from server.units import Href, Instant, SecondsExact
 
 # The lists whose pollRate decides how soon all devices have read an event.
 POLLED_LISTS = ("DERProgramList", "DemandResponseProgramList", "FlowReservationResponseList")
@@ -41,11 +42,13 @@ class AreaForecast:
     """An area as it will be when the span begins, as far as is known, and what it needs from then on.
 
     Members under an operator's order in the first step are left out of `state`; `committed` has them.
+    `requests` are those of all sessions of `committed.fleet`, by href.
     """
     state: FleetState
     demand: NetDemand
     span: Span
     committed: Committed
+    requests: list[Href]
 
 
 def lead_time_s(balance: Balance) -> int:
@@ -89,6 +92,7 @@ def forecast_area(
         ),
         span=span,
         committed=manualdispatch.committed(state, ordered),
+        requests=state.ev.requests,
     )
 
 
@@ -131,6 +135,7 @@ def planner_for(balance: Balance, forecast: AreaForecast, new_plan: bool = False
     age = (forecast.span.start - plan.start) // balance.step_s
     if 0 <= age < plan.steps:
         planner.plan, planner.labels = plans.restore(plan)
+        planner.excess = {key: np.array(values) for key, values in plan.body.get("excess", {}).items()}
         planner.age = age - 1
         if not balance.automatic:
             planner.settings = replace(options, every=plan.steps)
@@ -157,6 +162,9 @@ def save_plan(
         before=forecast.demand.imbalance_w,
         pv=generation_w,
     )
+    needs = _unmet_needs(forecast, planner)
+    body |= {"unmet_needs": needs,
+             "excess": {key: np.round(values, 1).tolist() for key, values in planner.excess.items()}}
     body["calls"] = blockplans.planned_calls(
         planner.commitment, blockplans.callable_blocks(forecast.state), forecast.span)
     if planner.commitment is not None:
@@ -174,8 +182,23 @@ def save_plan(
             *forecast.demand.warnings,
             *unmetdemand.exclusion_warnings(forecast.state),
             *unmetdemand.plan_warnings(planner.plan, forecast.state, forecast.demand, forecast.span),
+            *unmetcars.warnings(needs, forecast.requests, forecast.committed.fleet.sessions, forecast.span),
         ],
     )
+
+
+def _unmet_needs(forecast: AreaForecast, planner: Planner) -> dict[Href, UnmetNeed]:
+    """What the plan that a planner has just made leaves unmet of each request."""
+    assert planner.plan is not None and planner.labels is not None and planner.unmet_wh is not None
+    limits = unmetcars.binding_limits(planner.plan, planner.labels, forecast.demand.horizon.limits)
+    return unmetcars.unmet_needs(
+        planner.unmet_wh, forecast.requests, forecast.committed.fleet.sessions, limits)
+
+
+def record_unmet(plan: Plan, forecast: AreaForecast) -> None:
+    """Record with the sessions of an area what a plan in force leaves unmet of them."""
+    unmetneeds.record(forecast.requests, {
+        href: UnmetNeed(*need) for href, need in plan.body.get("unmet_needs", {}).items()})
 
 
 def _audit_fields(plan: PlanSummary) -> dict[str, object]:

@@ -5,52 +5,29 @@ Consumption is positive here, in W, except in what goes to devices and into orde
 """
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from server import clock
+from server.grid.balance import sessiongrants
+from server.grid.balance.decidedstep import DecidedStep
+from server.grid.balance.sessiongrants import SessionGrant
 from server.grid.controls import dercontrols
-from server.grid.controls.reservations import Revision
 from server.grid.dispatch import orderwork
 from server.grid.dispatch.allocation import BROADCAST, DEVICE
-from server.grid.dispatch.loadcontrol import (DESCRIPTION, STAGGER_S, IssuedCommand, StepPeriod,
-                                              thermal_commands)
+from server.grid.dispatch.loadcontrol import DESCRIPTION, IssuedCommand, StepPeriod, thermal_commands
 from server.grid.dispatch.shares import ShareRow, record_shares
 from server.grid.fleet import setpoints
-from server.grid.fleet.fleetstate import FleetState
-from server.grid.fleet.grantedsessions import GrantedSessions
 from server.grid.fleet.memberqueries import lfdis_of
 from server.grid.groups import drprograms, singledevices
 from server.grid.optimisation.arrays import Floats, Whole, np
-from server.grid.optimisation.disaggregation import MemberPowers
-from server.models import Balance, DispatchOrder, Document, VirtualDER
+from server.models import Balance, DispatchOrder, VirtualDER
 from server.resources import sql
 from server.units import Href
 
 Data = dict[str, Any]
 RAMP_S = 10.0  # in which a battery or an inverter comes to a new power
 MIN_CURTAILMENT = 0.01  # of the rating of all generation: less is not published
-MIN_POWER_W = 1.0  # of a car: less counts as none, and a smaller change as no change
-_LATE_S = 60  # a car may begin so much later than needed
-
-
-@dataclass(frozen=True, kw_only=True)
-class DecidedStep:
-    """A step as it was decided.
-
-    `uncontrolled_ev_w` [session] is what each car would draw if it had not been asked to wait, `default_w`
-    [storage] what each battery would draw if it were left alone. `generation_w`
-    is what is expected, `curtailed_w` what of it is too much; both positive.
-    """
-    period: StepPeriod
-    state: FleetState
-    powers: MemberPowers
-    sessions: GrantedSessions
-    uncontrolled_ev_w: Floats
-    default_w: Floats
-    generation_w: float
-    curtailed_w: float
 
 
 def scopes(step: DecidedStep) -> set[Href]:
@@ -66,11 +43,12 @@ def publish_step(area: VirtualDER, balance: Balance, step: DecidedStep) -> list[
     """
     lfdis = lfdis_of(area)
     numbers = []
+    grants = sessiongrants.session_grants(step)
     for group, vder in enumerate(step.state.dispatch_groups):
         for command in (
             *_storage_commands(vder, step, group, lfdis),
             *thermal_commands(vder, step.period, step.state, step.powers, group, lfdis),
-            *_session_commands(step, group, lfdis),
+            *_session_commands(step, grants, group, lfdis),
         ):
             numbers.append(_record_order(vder, balance, step.period, command))
     for vder, command in _curtailment_commands(step, lfdis):
@@ -143,66 +121,31 @@ def _broadcast_reaches_storage_only(vder: VirtualDER) -> bool:
     return not any("opModFixedW" in modes.split() for modes, kind in ders if kind != "storage")
 
 
-def _session_commands(step: DecidedStep, group: int, lfdis: dict[int, str]) -> Iterator[IssuedCommand]:
+def _session_commands(
+    step: DecidedStep, grants: Mapping[int, SessionGrant], group: int, lfdis: dict[int, str]
+) -> Iterator[IssuedCommand]:
     """The reservations of a group's cars that are there."""
     cars = step.state.fleet.sessions
-    present = np.flatnonzero((cars.group == group) & (cars.arrive <= 0))
-    powers_w = np.where(step.powers.sessions[present] >= MIN_POWER_W, step.powers.sessions[present], 0.0)
-    power_of = dict(zip(present.tolist(), powers_w.tolist(), strict=True))
-    responses = {index: response.href for index, power_w in power_of.items()
-                 if (response := _standing_response(step, index, power_w)) is not None}
-    revisions = {index: _revision(step, index, power_w) for index, power_w in power_of.items()
-                 if index not in responses and cars.need[index] >= 1}
     shares = []
-    for index in sorted(responses.keys() | revisions.keys()):
+    for index in np.flatnonzero(cars.group == group).tolist():
+        grant = grants.get(index)
+        if grant is None:
+            continue
         stay_h = cars.depart[index] * step.state.hours
         spare_h = stay_h - cars.need[index] / max(cars.power[index], 1)
         shares.append(
             ShareRow(
                 lfdi=lfdis[int(step.state.ev.device[index])],
-                event_href=responses.get(index, ""),
-                planned_w=-power_of[index],
+                event_href=grant.response.href if grant.response is not None else "",
+                planned_w=-grant.power_w,
                 baseline_w=-float(step.uncontrolled_ev_w[index]),
                 reason=f"{step.period.reason}; needs {cars.need[index] / 1000:.1f} kWh within "
                        f"{stay_h:.2f} h, {spare_h:.1f} h to spare",
-                pending=orderwork.reservation(revisions[index], counted=-1) if index in revisions else None,
+                pending=orderwork.reservation(grant.revision, grant.counted) if grant.revision else None,
             )
         )
     if shares:
         yield IssuedCommand("reservation", sum(share.planned_w for share in shares), DEVICE, shares)
-
-
-def _departure(step: DecidedStep, index: int) -> int:
-    return step.period.start + int(step.state.fleet.sessions.depart[index] * step.state.hours * 3600)
-
-
-def _charging_s(step: DecidedStep, index: int) -> float:
-    """How long a car has to charge at full power."""
-    cars = step.state.fleet.sessions
-    return float(cars.need[index] * 3600 / max(cars.power[index], 1))
-
-
-def _standing_response(step: DecidedStep, index: int, power_w: float) -> Document | None:
-    """The reservation that a car has, where by that it draws this power in the step, else None."""
-    granted_w, response = float(step.sessions.granted_w[index]), step.sessions.grants[index]
-    if response is None or abs(power_w - np.nan_to_num(granted_w)) > MIN_POWER_W:
-        return None
-    begins_at = response.submitted["interval"]["start"]
-    latest = _departure(step, index) - _charging_s(step, index) + _LATE_S
-    return response if power_w > 0 or step.sessions.start < begins_at <= latest else None
-
-
-def _revision(step: DecidedStep, index: int, power_w: float) -> Revision:
-    """The reservation by which a car draws this power in the step."""
-    cars, period, departure = step.state.fleet.sessions, step.period, _departure(step, index)
-    begins_at = period.begins_at
-    if departure > period.end:
-        begins_at = period.staggered_start(int(step.state.ev.device[index]))
-    latest = departure - int(np.ceil(_charging_s(step, index)))
-    session = setpoints.Session(departure, float(cars.need[index]), float(cars.power[index]))
-    charging = float(step.sessions.granted_w[index]) > 0
-    offers = setpoints.offer(session, power_w, max(min(begins_at, latest), clock.now()), charging)
-    return Revision(step.state.ev.requests[index], offers, period.begins_at - STAGGER_S // 2)
 
 
 def _curtailment_commands(

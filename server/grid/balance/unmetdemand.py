@@ -28,10 +28,9 @@ def plan_warnings(plan: ClusterSchedule, state: FleetState, demand: NetDemand, s
     warnings = [] if demand.governing == PRICE else _unmet(plan.imbalance, demand.imbalance_w, state, span)
     for limit, excess_w in zip(demand.horizon.limits, plan.exceeded, strict=False):
         if excess_w > 1:
-            names = ", ".join(state.dispatch_groups[group].name for group in limit.groups)
             warnings.append(
-                f"the limit over {names} is exceeded by up to {excess_w:.0f} W: its members cannot draw or "
-                "inject less"
+                f"the limit of {limit.name} is exceeded by up to {excess_w:.0f} W: what is not controlled "
+                "draws or injects too much"
             )
     return warnings
 

@@ -13,7 +13,7 @@ from server.grid.controls import responses
 from server.grid.controls.reservationdocuments import describe, parse_request, responses_to
 from server.grid.controls.reservationpolicy import ReservationRequest
 from server.grid.controls.results import GrantFields, SessionRow
-from server.grid.fleet import power
+from server.grid.fleet import power, unmetneeds
 from server.grid.groups import virtualders
 from server.models import Device, Document, VirtualDER, pages
 from server.resources import documents, refresh, sql, store, table
@@ -46,6 +46,7 @@ def session(device: Device, request: Document) -> SessionRow:
     latest = granted[-1] if granted else None
     grant: GrantFields = _grant_fields(device, requested, latest) if latest is not None else {}
     power_status = store.get(f"{enrolment.href(device)}/ps")
+    unmet_wh, unmet_reason = unmetneeds.of_session(request.href)
     return {
         "name": device.name,
         "lfdi": device.lfdi,
@@ -56,6 +57,8 @@ def session(device: Device, request: Document) -> SessionRow:
         "energy_wh": requested.energy_wh,
         "power_w": requested.power_w,
         "served_wh": _served_wh(device, requested),
+        "unmet_wh": unmet_wh,
+        "unmet_reason": unmet_reason,
         **grant,
         "vehicle": (power_status.submitted or {}).get("PEVInfo") if power_status is not None else None,
         "grants": [describe(document) for document in granted],

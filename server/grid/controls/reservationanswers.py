@@ -6,6 +6,8 @@ grant.
 """
 from __future__ import annotations
 
+import math
+
 from server import clock
 from server.config import settings
 from server.functionsets import flowreservation
@@ -13,10 +15,10 @@ from server.grid.controls import reservationpolicy, reservations
 from server.grid.controls.reservationdocuments import (LIST, find_request, live_responses, parse_request,
                                                        request_of)
 from server.grid.controls.reservationheadroom import headroom
-from server.grid.fleet import chargingsessions
+from server.grid.fleet import chargingsessions, setpoints
 from server.grid.fleet.reservationoffer import ReservationOffer
 from server.models import Balance, Device, Document, Membership
-from server.resources import pollrates, quantities, sql, store
+from server.resources import pollrates, sql, store
 from server.resources.codes import EventStatus, RequestStatus
 from server.resources.hooks import Change, after
 from server.units import Href, Lfdi
@@ -95,5 +97,4 @@ def _in_automatic_area(lfdi: Lfdi) -> bool:
 
 def _representable(offer: ReservationOffer) -> ReservationOffer:
     """The offer with its power rounded down to what an ActivePower can hold."""
-    step_w = quantities.step(offer.power_w)
-    return offer._replace(power_w=float(int(offer.power_w / step_w) * step_w))
+    return offer._replace(power_w=math.copysign(setpoints.whole_watts(abs(offer.power_w)), offer.power_w))

@@ -158,7 +158,8 @@ class SessionRow(GrantFields):
     """A flow reservation request with what it is granted; power and energy are positive for charging.
 
     `window_*` is the interval that the device asks for, `served_wh` the energy that has flowed since it
-    began, by its readings. `vehicle` is the PEVInfo of the device's PowerStatus.
+    began, by its readings. `unmet_wh` is what it will leave without by the plan in force (None: nothing), and
+    `unmet_reason` why. `vehicle` is the PEVInfo of the device's PowerStatus.
     """
     name: str
     lfdi: Lfdi
@@ -169,6 +170,8 @@ class SessionRow(GrantFields):
     energy_wh: WattHours
     power_w: Watts
     served_wh: WattHours | None
+    unmet_wh: WattHours | None
+    unmet_reason: str
     vehicle: Elements | None
     grants: list[ReservationSummary]
 

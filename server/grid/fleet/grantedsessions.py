@@ -11,6 +11,7 @@ from server.grid.fleet import setpoints
 from server.grid.fleet.fleetstate import FleetState
 from server.grid.optimisation import policies
 from server.grid.optimisation.arrays import Floats, np
+from server.grid.optimisation.limitrooms import SessionRoom
 from server.models import Document, among
 from server.resources import documents
 from server.resources.codes import EventStatus
@@ -60,14 +61,28 @@ class GrantedSessions:
             max_w=np.where(present, max_w, 0.0),
         )
 
-    def grantable(self, load_w: Floats) -> Floats:
+    def grantable(self, load_w: Floats, rooms: Sequence[SessionRoom] = ()) -> Floats:
         """Return the W [n] to grant to sessions that should draw `load_w`.
 
-        Chargers can draw them, and a grant that is nearly the same is kept.
+        Chargers can draw them, and a grant that is nearly the same is kept. What limits leave is kept
+        whatever sessions need (`rooms`); those with the least laxity come first.
         """
         load_w = setpoints.chargeable(load_w, self.min_w, self.max_w, settings.min_charge_w)
-        same = setpoints.unchanged(load_w, self.granted_w, self.state.fleet.sessions.power, self.min_w, BAND)
-        return np.where(same, np.minimum(np.nan_to_num(self.granted_w), self.max_w), load_w)
+        sessions = self.state.fleet.sessions
+        same = setpoints.unchanged(load_w, self.granted_w, sessions.power, self.min_w, BAND)
+        load_w = np.where(same, np.minimum(np.nan_to_num(self.granted_w), self.max_w), load_w)
+        # what is granted, though for a part of the step where a car needs only the last watt-hours
+        able_w = np.minimum(settings.min_charge_w, sessions.power)
+        granted_w = np.where(load_w > 0, np.maximum(load_w, able_w), 0.0)
+        first = np.argsort(self.laxity_h, kind="stable")
+        return np.minimum(setpoints.within_rooms(granted_w, able_w, first, rooms), load_w)
+
+    @property
+    def laxity_h(self) -> Floats:
+        """The hours that each session has to spare if it charged at full power from now on."""
+        sessions = self.state.fleet.sessions
+        return np.asarray(sessions.depart * self.state.hours
+                          - sessions.need / np.maximum(sessions.power, 1.0), dtype=float)
 
 
 def _power_w(grant: Document) -> float:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from server.grid.fleet import stops
 from server.grid.fleet.fleetstate import FleetState
-from server.grid.optimisation.arrays import np
+from server.grid.optimisation.arrays import Floats, Whole, np
 from server.grid.optimisation.clusters import sums
 from server.grid.optimisation.disaggregation import Committed
 from server.grid.series.intervals import Span
@@ -61,14 +61,19 @@ def manual_dispatch(area: VirtualDER, span: Span) -> dict[int, ManualDispatch]:
 
 
 def committed(fleet_state: FleetState, orders: Mapping[int, ManualDispatch]) -> Committed:
-    """Return what the devices with an operator's order (by number) draw in the first step.
+    """Return what the devices with an operator's order (by number) draw in the first step, by group.
 
-    Thermal loads as a change of their baseline, storage and sessions in full, the latter by group.
+    Thermal loads as a change of their baseline, storage and sessions in full.
     """
-    storage, thermal = ([orders.get(device, NO_DISPATCH) for device in members.device.tolist()]
-                        for members in (fleet_state.storage, fleet_state.thermal))
-    storage_w = sum(order.load_w for order in storage)
-    thermal_w = sum(order.change_w for order in thermal)
-    ev_w = np.array([orders.get(device, NO_DISPATCH).load_w for device in fleet_state.ev.device.tolist()])
-    ev_w_by_group = sums(fleet_state.fleet.sessions.group, ev_w, len(fleet_state.dispatch_groups))
-    return Committed(fleet_state.fleet, storage_w, ev_w_by_group, thermal_w)
+    fleet, groups = fleet_state.fleet, len(fleet_state.dispatch_groups)
+
+    def by_group(devices: Whole, group: Whole, quantity: str) -> Floats:
+        drawn_w = [getattr(orders.get(device, NO_DISPATCH), quantity) for device in devices.tolist()]
+        return sums(group, np.array(drawn_w), groups)
+
+    return Committed(
+        fleet,
+        by_group(fleet_state.storage.device, fleet.batteries.group, "load_w"),
+        by_group(fleet_state.ev.device, fleet.sessions.group, "load_w"),
+        by_group(fleet_state.thermal.device, fleet.thermals.group, "change_w"),
+    )

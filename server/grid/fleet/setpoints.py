@@ -13,12 +13,15 @@ positive, a load control in tenths of a degree or percent of time, a reservation
 """
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from server.grid.fleet.reservationoffer import ReservationOffer
 from server.grid.optimisation import waterfill
-from server.grid.optimisation.arrays import Bools, Floats, np
+from server.grid.optimisation.arrays import Bools, Floats, Whole, np
+from server.grid.optimisation.limitrooms import SessionRoom
 from server.grid.optimisation.waterfill import MemberLines
+from server.resources import quantities
 from server.resources.quantities import FULL
 
 OFFSET, DUTY = range(2)  # of thermal loads, by the control that they take
@@ -91,6 +94,35 @@ def chargeable(load_w: Floats, min_w: Floats, max_w: Floats, min_charge_w: float
     return powers
 
 
+def within_rooms(
+    load_w: Floats, able_w: Floats, first: Whole, rooms: Sequence[SessionRoom]
+) -> Floats:
+    """Return charging powers [n] lowered so that each room is kept, as they are sent: in whole watts.
+
+    Each is 0 or at least `able_w` [n]. Where a room is too small for all, sessions come in the order `first`
+    (indices).
+    """
+    powers = load_w.copy()
+    for room in rooms:
+        if float(np.ceil(powers[room.members]).sum()) <= room.most:
+            continue
+        order = first[room.members[first] & (powers[first] > 0)]
+        least_w = np.minimum(able_w[order], powers[order])
+        count = int(np.searchsorted(np.cumsum(least_w), room.most, side="right"))
+        chosen, least_w, most_w = order[:count], least_w[:count], powers[order[:count]]
+        powers[order] = 0.0
+        lines = MemberLines(least_w, most_w - least_w, least_w, most_w)
+        filled_w = waterfill.fill(room.most, lines).powers
+        powers[chosen] = [whole_watts(power_w) for power_w in filled_w.tolist()]
+    return powers
+
+
+def whole_watts(load_w: float) -> float:
+    """Return the nearest power below that an ActivePower can hold."""
+    step_w = quantities.step(load_w)
+    return float(int((load_w + 1e-6) / step_w) * step_w)
+
+
 def unchanged(load_w: Floats, previous_w: Floats, rating_w: Floats, min_w: Floats, band: float) -> Bools:
     """Return [n] which sessions need no new grant.
 
@@ -109,16 +141,20 @@ class Session(NamedTuple):
     power_w: float
 
 
-def offer(session: Session, load_w: float, start: int, charging: bool = False) -> list[ReservationOffer]:
+def offer(
+    session: Session, load_w: float, start: int, charging: bool = False, min_charge_w: float = 0.0
+) -> list[ReservationOffer]:
     """Return the grants for a vehicle that shall draw `load_w` from `start` on.
 
     The grant is for all that it needs, or as much as there is time for, so that the vehicle is served if no
     other grant follows. One that shall wait (0 W) is granted the latest charge at full power, for the same
-    reason; if it is `charging` until then, it is granted 0 W besides.
+    reason; if it is `charging` until then, it is granted 0 W besides. The last watt-hours, which would take
+    less than `min_charge_w` for a step, are granted at that for a shorter time: with less no charger starts.
     """
     stay_s = max(session.departure_at - start, 1)
     if load_w > 0:
-        return [_grant(session, load_w, start, stay_s)._replace(power_w=float(np.ceil(load_w)))]
+        power_w = max(load_w, min(min_charge_w, session.power_w))
+        return [_grant(session, power_w, start, stay_s)._replace(power_w=float(np.ceil(power_w)))]
     latest = _grant(session, session.power_w, 0, stay_s)
     latest = latest._replace(start=session.departure_at - latest.duration_s)
     if charging and latest.start > start:

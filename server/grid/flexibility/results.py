@@ -164,13 +164,21 @@ class ExcludedDevice(TypedDict):
     opted_out_until: Instant | None
 
 
+class UnmetCar(TypedDict):
+    """A car that will leave without some of the energy that it asked for, by the plan in force."""
+    device: str
+    departure: Instant
+    unmet_wh: WattHours
+    reason: str
+
+
 class VderStatus(TypedDict):
     """The members of a virtual DER and the orders in effect.
 
     `kinds` counts members by kind, `excluded` those that are not dispatched by reason. Powers are the last
     readings. `verified_w` are ratings of members that are read, `claimed_w` of those in contact but not read,
     `unknown_w` of those without recent contact. `meter` says in words whether the meter of the area is
-    believed, empty where it has not been read.
+    believed, empty where it has not been read. `unmet` are the cars that a limit will leave short.
     """
     name: str
     members: int
@@ -187,6 +195,7 @@ class VderStatus(TypedDict):
     unknown_w: Watts
     meter: str
     orders: list[ActiveOrder]
+    unmet: list[UnmetCar]
     excluded_devices: list[ExcludedDevice]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections import Counter
 
 from server import clock
-from server.grid.fleet import fleetstate
+from server.grid.fleet import fleetstate, unmetneeds
 from server.grid.fleet.eligibility import OPTED_OUT
 from server.grid.fleet.fleetstate import FleetState
 from server.grid.flexibility.results import ActiveOrder, ExcludedDevice, VderStatus
@@ -45,6 +45,11 @@ def status(vder: str | int | VirtualDER) -> VderStatus:
         "unknown_w": float(rated_w[stale].sum()),
         "meter": areameter.describe(areameter.of_area(target)),
         "orders": _orders(target, now),
+        "unmet": [
+            {"device": row.device, "departure": row.departure_at, "unmet_wh": row.unmet_wh,
+             "reason": row.reason}
+            for row in unmetneeds.of_vder(target, now)
+        ],
         "excluded_devices": _excluded_devices(state),
     }
 

@@ -18,13 +18,39 @@ from server.grid.optimisation.prices import Prices, Tariff
 class GroupLimit:
     """A virtual DER that may not draw more than `most` nor less than `least`, [T] in W or one number;
     injection is negative. `groups` are the dispatch groups below it, `net` [T] their load less generation
-    without control, `generation` the part of all generation that can be curtailed which is theirs (0 to
-    1)."""
+    without control, `generation` the part of all generation that can be curtailed which is theirs (0 to 1),
+    `name` is for messages.
+
+    `excess` (+ above `most`, - below `least`) is what a plan exceeds the limit by in a step, where it cannot
+    be kept: batteries and thermal loads keep to that, so as not to fight the plan; cars keep to the limit.
+    """
     groups: Sequence[int]
     most: Floats | float
     least: Floats | float
     net: Floats
     generation: float = 0.0
+    name: str = ""
+    excess: float = 0.0
+
+    @property
+    def key(self) -> str:
+        """What tells the limit from others of its area."""
+        return f"{self.name} {','.join(map(str, self.groups))}"
+
+    @property
+    def step_most(self) -> float:
+        """The most in the first step, in W, with what the plan exceeds it by."""
+        return float(np.ravel(self.most)[0]) + max(self.excess, 0.0)
+
+    @property
+    def step_least(self) -> float:
+        """The least in the first step, in W, with what the plan exceeds it by."""
+        return float(np.ravel(self.least)[0]) + min(self.excess, 0.0)
+
+    @property
+    def step_net(self) -> float:
+        """The net load in the first step, in W."""
+        return float(np.ravel(self.net)[0])
 
 
 @dataclass(frozen=True)

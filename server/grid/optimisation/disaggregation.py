@@ -1,7 +1,8 @@
 """Disaggregate one step of a plan: each member's power, so that the groups do what the plan says. Pure.
 
 EV sessions and thermal loads come first, each kind as planned and no member beyond its own bounds. Batteries
-take the rest, and with it the measured errors of the plan, the forecast and non-responding members.
+take the rest, and with it the measured errors of the plan, the forecast and non-responding members. Limits
+stand above all of it (see `limitrooms`).
 Consumption is positive, in W. The power of a thermal load is what it draws beside its base.
 """
 from __future__ import annotations
@@ -10,14 +11,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from server.grid.optimisation import policies, waterfill
+from server.grid.optimisation import limitrooms, policies, waterfill
 from server.grid.optimisation.arrays import Floats, Whole, np
 from server.grid.optimisation.balanceproblem import ClusterSchedule, GroupLimit
 from server.grid.optimisation.clusters import (BATTERY, SESSION, THERMAL, Batteries, Labels, Sessions,
                                                Thermals, sums)
+from server.grid.optimisation.limitrooms import SessionRoom
 from server.grid.optimisation.waterfill import FillResult, MemberLines
 
 PERCENT_RESOLUTION = 1e-4  # the resolution of opModFixedW
+Commandable = Callable[[Floats, Sequence[SessionRoom]], Floats]
 
 
 class StepTarget(NamedTuple):
@@ -63,17 +66,17 @@ class MemberPowers(NamedTuple):
 class Committed(NamedTuple):
     """The members that follow another control in this step and cannot get a new one.
 
-    `fleet` is all members. Those that are committed draw, in W: `storage` and `thermals` in all, beside their
-    base, and `sessions` in each group [g].
+    `fleet` is all members. Those that are committed draw, in W and in each group [g]: `storage`, `sessions`,
+    and `thermals` beside their base.
     """
     fleet: Fleet
-    storage: float
+    storage: Floats
     sessions: Floats
-    thermals: float
+    thermals: Floats
 
     @property
-    def total(self) -> float:
-        return self.storage + float(self.sessions.sum()) + self.thermals
+    def by_group(self) -> Floats:
+        return self.storage + self.sessions + self.thermals
 
 
 @dataclass(frozen=True)
@@ -82,14 +85,15 @@ class StepOptions:
 
     With `broadcast`, the batteries of a group get one percentage of their rating, else each its own power.
     `limits` hold for this step: `most`, `least` and `net` are one number each. `commandable` rounds the
-    powers of sessions to what a control can carry. `resolutions` has, by kind of thermal load, the smallest
-    step of comfort that a control can carry (0: any). `stored` is what each thermal load stores after the
-    controls sent so far, in Wh (the fleet has what was intended). Batteries take the differences.
+    powers of sessions to what a control can carry, within the rooms that it gets. `resolutions` has, by kind
+    of thermal load, the smallest step of comfort that a control can carry (0: any). `stored` is what each
+    thermal load stores after the controls sent so far, in Wh (the fleet has what was intended). Batteries
+    take the differences.
     """
     hours: float
     broadcast: bool = False
     limits: Sequence[GroupLimit] = ()
-    commandable: Callable[[Floats], Floats] | None = None
+    commandable: Commandable | None = None
     resolutions: Sequence[float] = ()
     stored: Floats | None = None
 
@@ -123,36 +127,12 @@ def disaggregate(step: StepTarget, fleet: Fleet, options: StepOptions) -> Member
     groups = len(step.sessions)
     low, high = battery_bounds(fleet.batteries, options.hours)
     low_sum, high_sum = (sums(fleet.batteries.group, part, groups) for part in (low, high))
-    least, most = _group_bounds(options.limits, groups)
-    kinds = step.thermals.shape[1]
-    cells = _thermal_cells(fleet, kinds)
-    thermal, comfort = _by_group(
-        groups * kinds,
-        cells,
-        step.thermals.ravel(),
-        lambda members, target: policies.by_comfort(
-            target,
-            fleet.thermals.state[members],
-            fleet.thermals.band[members],
-            fleet.thermals.keep[members],
-            fleet.base[members],
-            fleet.most_thermal_w[members],
-            options.hours,
-        ),
-    )
-    stored_wh = fleet.thermals.keep * fleet.thermals.state + thermal * options.hours
-    comfort = comfort.reshape(groups, kinds)
-    if any(options.resolutions):
-        thermal, comfort = nearest_commandable(comfort, fleet, options)
+    thermal, comfort, stored_wh = _thermal_powers(step, fleet, options, low_sum)
     thermal_sum = sums(fleet.thermals.group, thermal, groups)
-    free = np.clip(step.sessions, least - thermal_sum - high_sum, most - thermal_sum - low_sum)
-    present = fleet.sessions.arrive <= 0
-    need, hours_left = np.where(present, fleet.sessions.need, 0.0), fleet.sessions.depart * options.hours
-    session, _ = _by_group(groups, fleet.sessions.group, free, lambda members, target: policies.by_laxity(
-        target, need[members], hours_left[members], fleet.sessions.power[members], options.hours))
-    session = session if options.commandable is None else options.commandable(session)
-    session_sum = sums(fleet.sessions.group, session, groups)
-    other_w = thermal_sum + session_sum
+    session = _session_powers(step, fleet, options, limitrooms.session_rooms(
+        options.limits, fleet.sessions.group, thermal_sum, low_sum, high_sum))
+    other_w = thermal_sum + sums(fleet.sessions.group, session, groups)
+    least, most = _group_bounds(options.limits, groups)
     floor, roof = np.maximum(low_sum, least - other_w), np.minimum(high_sum, most - other_w)
     crossed = floor > roof
     floor = np.where(crossed, np.clip(floor, low_sum, high_sum), floor)
@@ -163,7 +143,44 @@ def disaggregate(step: StepTarget, fleet: Fleet, options: StepOptions) -> Member
     battery, percent = _by_group(groups, fleet.batteries.group, targets, lambda members, target: share(
         target, fleet.batteries.only(members), low[members], high[members], options.hours))
     return MemberPowers(battery, session, thermal, step.total - float(other_w.sum() + battery.sum()),
-                  percent if options.broadcast else None, comfort, stored_wh)
+                        percent if options.broadcast else None, comfort, stored_wh)
+
+
+def _thermal_powers(
+    step: StepTarget, fleet: Fleet, options: StepOptions, low_sum: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """What thermal loads draw beside their base, the fraction of comfort of each group and kind, and what
+    each is to store then. `low_sum` [g] is the least that batteries draw."""
+    groups, kinds = step.thermals.shape
+    cells, loads, hours = _thermal_cells(fleet, kinds), fleet.thermals, options.hours
+    targets = step.thermals
+    if options.limits:
+        low, _ = policies.comfort_bounds(
+            loads.state, loads.band, loads.keep, fleet.base, fleet.most_thermal_w, hours)
+        floors, _ = limitrooms.session_limits(fleet.sessions, hours)
+        targets = limitrooms.thermal_targets(
+            targets, sums(cells, low, groups * kinds).reshape(groups, kinds),
+            low_sum + sums(fleet.sessions.group, floors, groups), options.limits)
+    thermal, level = _by_group(groups * kinds, cells, targets.ravel(), lambda members, target: (
+        policies.by_comfort(target, loads.state[members], loads.band[members], loads.keep[members],
+                            fleet.base[members], fleet.most_thermal_w[members], hours)))
+    stored_wh = loads.keep * loads.state + thermal * hours
+    comfort = level.reshape(groups, kinds)
+    if any(options.resolutions):
+        thermal, comfort = nearest_commandable(comfort, fleet, options)
+    return thermal, comfort, stored_wh
+
+
+def _session_powers(
+    step: StepTarget, fleet: Fleet, options: StepOptions, rooms: Sequence[SessionRoom]
+) -> Floats:
+    """What sessions draw: as planned, and never less than they need in time, unless a limit leaves less."""
+    cars, hours = fleet.sessions, options.hours
+    need, hours_left = np.where(cars.arrive <= 0, cars.need, 0.0), cars.depart * hours
+    powers, _ = _by_group(len(step.sessions), cars.group, step.sessions, lambda members, target: (
+        policies.by_laxity(target, need[members], hours_left[members], cars.power[members], hours)))
+    powers = limitrooms.hold_sessions(powers, cars, rooms, hours)
+    return powers if options.commandable is None else options.commandable(powers, rooms)
 
 
 def battery_bounds(fleet: Batteries, hours: float) -> tuple[Floats, Floats]:
@@ -232,9 +249,9 @@ def _group_bounds(limits: Sequence[GroupLimit], groups: int) -> tuple[Floats, Fl
     least, most = np.full(groups, -np.inf), np.full(groups, np.inf)
     for limit in limits:
         if len(limit.groups) == 1:
-            group, net = limit.groups[0], float(np.ravel(limit.net)[0])
-            least[group] = max(least[group], float(limit.least) - net)
-            most[group] = min(most[group], float(limit.most) - net)
+            group = limit.groups[0]
+            least[group] = max(least[group], limit.step_least - limit.step_net)
+            most[group] = min(most[group], limit.step_most - limit.step_net)
     return least, most
 
 
@@ -265,5 +282,5 @@ def _battery_targets(
 
 
 def _limit_excess_w(limit: GroupLimit, powers: Floats) -> float:
-    drawn = powers[list(limit.groups)].sum() + float(np.ravel(limit.net)[0])
-    return float(max(drawn - limit.most, 0.0) + min(drawn - limit.least, 0.0))
+    drawn = powers[list(limit.groups)].sum() + limit.step_net
+    return float(max(drawn - limit.step_most, 0.0) + min(drawn - limit.step_least, 0.0))

@@ -77,11 +77,12 @@ def session_bounds(need: Floats, left: Floats, power: Floats, hours: float) -> t
     return np.clip((need - power * later) / hours, 0.0, most), most
 
 
-def by_laxity(target: float, need: Floats, left: Floats, power: Floats, hours: float) -> FillResult:
+def by_laxity(target: float, need: Floats, left: Floats, power: Floats, hours: float,
+              bounds: tuple[Floats, Floats] | None = None) -> FillResult:
     """The same laxity for every session after the step: hours to spare if it charged at full power from then
     on. The level is that laxity. A session that could not otherwise be full in time runs whatever the
-    target."""
-    lows, highs = session_bounds(need, left, power, hours)
+    target, unless there are other `bounds` of the powers."""
+    lows, highs = session_bounds(need, left, power, hours) if bounds is None else bounds
     return fill(target, MemberLines((need - power * (left - hours)) / hours, power / hours, lows, highs))
 
 

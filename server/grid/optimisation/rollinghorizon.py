@@ -5,11 +5,11 @@ none in time, and `stale` counts how often.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from server.grid.optimisation import blockprogram, clusters, disaggregation, nestedlimits
-from server.grid.optimisation.arrays import Floats, np
+from server.grid.optimisation import blockprogram, clusters, disaggregation, nestedlimits, unmetenergy
+from server.grid.optimisation.arrays import Bools, Floats, np
 from server.grid.optimisation.balanceproblem import BalanceProblem, ClusterSchedule, GroupLimit
 from server.grid.optimisation.blockprogram import Commitment, PlannableBlock
 from server.grid.optimisation.clusters import BATTERY, Clusters, Labels, Sessions
@@ -18,6 +18,7 @@ from server.grid.optimisation.prices import Prices, Tariff
 # Of its capacity: a battery keeps as much for imbalance after the horizon, so that it can move either way
 # then. One that holds less keeps what it has.
 KEPT = 0.5
+EXCEEDED_W = 1.0  # a limit that a plan exceeds by less is kept
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,9 @@ class PlannerOptions:
 
 @dataclass
 class Planner:
-    """Plans for so many dispatch `groups`. `commitment` is who is called when by a plan that it has made."""
+    """Plans for so many dispatch `groups`. `commitment` is who is called when by a plan that it has made,
+    `unmet_wh` [n] what each session of the fleet lacks by it. `excess` [T] is by how much the plan exceeds
+    each limit that it cannot keep, by the limit's key."""
     settings: PlannerOptions
     groups: int = 1
     plan: ClusterSchedule | None = None
@@ -69,9 +72,11 @@ class Planner:
     age: int = 0
     stale: int = 0
     commitment: Commitment | None = None
+    unmet_wh: Floats | None = None
+    excess: dict[str, Floats] = field(default_factory=dict)
 
     def step(self, fleet: disaggregation.Fleet, outlook: HorizonForecast,
-             commandable: Callable[[Floats], Floats] | None = None, stored: Floats | None = None,
+             commandable: disaggregation.Commandable | None = None, stored: Floats | None = None,
              committed: disaggregation.Committed | None = None) -> disaggregation.MemberPowers:
         """The powers of the next step; a new plan is made first where one is due. Call it once a step.
 
@@ -87,11 +92,12 @@ class Planner:
             self._renew(fleet if committed is None else committed.fleet, outlook)
         else:
             self.age += 1
-        net = self._net(outlook) + (committed.total if committed else 0.0)
+        committed_w = np.zeros(self.groups) if committed is None else committed.by_group
+        net = self._net(outlook) + float(committed_w.sum())
         options = disaggregation.StepOptions(
             hours=self.settings.hours,
             broadcast=self.settings.broadcast,
-            limits=[_first_step(limit) for limit in outlook.limits],
+            limits=[_first_step(limit, committed_w, self._excess_w(limit)) for limit in outlook.limits],
             commandable=commandable,
             resolutions=self.settings.resolutions,
             stored=stored,
@@ -141,6 +147,30 @@ class Planner:
             self.stale += 1
         else:
             self.plan, self.labels, self.age, self.stale = schedule, gathered.labels, 0, 0
+            self.unmet_wh = self._session_unmet(fleet, outlook, schedule)
+            self.excess = planned_excess(schedule, gathered.labels, outlook.limits)
+
+    def _excess_w(self, limit: GroupLimit) -> float:
+        """What the plan exceeds a limit by in the step, signed."""
+        excess_w = self.excess.get(limit.key)
+        return 0.0 if excess_w is None or self.age >= len(excess_w) else float(excess_w[self.age])
+
+    def _session_unmet(
+        self, fleet: disaggregation.Fleet, outlook: HorizonForecast, schedule: ClusterSchedule
+    ) -> Floats:
+        """[n]: what each session of the fleet will leave without, in Wh."""
+        cars, chosen = self._cars(fleet, outlook)
+        label = clusters.sessions(
+            cars.only(chosen), len(outlook.net), self.settings.hours, self.settings.window)[1]
+        unmet_wh = np.zeros(len(cars.need))
+        unmet_wh[chosen] = unmetenergy.by_session(np.array(schedule.unmet), label, cars.only(chosen))
+        return unmet_wh[:len(fleet.sessions.need)]
+
+    @staticmethod
+    def _cars(fleet: disaggregation.Fleet, outlook: HorizonForecast) -> tuple[Sessions, Bools]:
+        """The sessions of the fleet and those to come, and the mask of those that are planned for."""
+        cars = fleet.sessions.joined(outlook.coming)
+        return cars, (cars.depart > 0) & (cars.need > 0)
 
     def _with_blocks(
         self, problem: BalanceProblem, blocks: Sequence[PlannableBlock]
@@ -155,8 +185,8 @@ class Planner:
     def gathered(self, fleet: disaggregation.Fleet, outlook: HorizonForecast) -> Clusters:
         """The fleet, and the EV sessions that are still to come, in clusters."""
         horizon, chosen = len(outlook.net), self.settings
-        cars = fleet.sessions.joined(outlook.coming)
-        cars = cars.only((cars.depart > 0) & (cars.need > 0))
+        cars, planned = self._cars(fleet, outlook)
+        cars = cars.only(planned)
         parts = [clusters.sessions(cars, horizon, chosen.hours, chosen.window)[0],
                  clusters.thermals(fleet.thermals, outlook.base)[0]]
         if len(fleet.batteries.energy):
@@ -166,8 +196,28 @@ class Planner:
         return clusters.concatenate(*parts)
 
 
-def _first_step(limit: GroupLimit) -> GroupLimit:
-    """A limit in the next step only."""
+def planned_excess(
+    schedule: ClusterSchedule, labels: Labels, limits: Sequence[GroupLimit]
+) -> dict[str, Floats]:
+    """Return [T], by the key of each limit that a schedule does not keep: the W above its most (+) or below
+    its least (-)."""
+    excess = {}
+    for limit in limits:
+        drawn_w = limit.net + schedule.power[np.isin(labels.group, list(limit.groups))].sum(axis=0)
+        drawn_w = drawn_w + limit.generation * schedule.curtailed
+        beyond_w = np.maximum(drawn_w - limit.most, 0.0) + np.minimum(drawn_w - limit.least, 0.0)
+        if np.abs(beyond_w).max(initial=0.0) > EXCEEDED_W:
+            excess[limit.key] = beyond_w
+    return excess
+
+
+def _first_step(limit: GroupLimit, committed_w: Floats, excess_w: float) -> GroupLimit:
+    """A limit in the next step only, with what committed members draw in each group [g] and what the plan
+    exceeds it by."""
     return replace(
-        limit, most=float(np.ravel(limit.most)[0]), least=float(np.ravel(limit.least)[0]), net=limit.net[:1]
+        limit,
+        most=float(np.ravel(limit.most)[0]),
+        least=float(np.ravel(limit.least)[0]),
+        net=limit.net[:1] + committed_w[list(limit.groups)].sum(),
+        excess=excess_w,
     )

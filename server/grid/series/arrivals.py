@@ -1,4 +1,4 @@
-"""Charging sessions that are expected and not requested yet: as they were a week ago, or as submitted.
+"""Charging sessions that are expected and not requested yet: as in the weeks before, or as submitted.
 
 Charging is positive, energy in Wh, power in W, as in FlowReservation.
 """
@@ -15,9 +15,9 @@ from server.config import settings
 from server.errors import Refused
 from server.grid.groups import dispatchgroups, virtualders
 from server.grid.groups.tree import Tree
-from server.grid.optimisation.arrays import np
+from server.grid.optimisation.arrays import Floats, np
 from server.grid.optimisation.clusters import Sessions
-from server.grid.series import intervals
+from server.grid.series import arrivalspread, intervals
 from server.grid.series.intervals import STEP, WEEK
 from server.grid.series.results import PutSessions, SessionForecast
 from server.models import Device, Series, VirtualDER
@@ -25,17 +25,29 @@ from server.resources import sql
 from server.units import Hours
 
 QUANTITY = "ev"
+MAX_WEEKS = 4  # so many of the last weeks tell which cars usually come
 _MAX_SESSIONS = 100_000
 SessionValues = Sequence[float]  # arrival (UTC, s), departure, Wh, W
 
 
 class ExpectedSession(NamedTuple):
-    """A session that is expected in a dispatch group (`group` is its index)."""
+    """A session that is expected in a dispatch group (`group` is its index).
+
+    Of sessions of several weeks each is a part: of so many weeks, its energy and power are divided by their
+    number.
+    """
     arrival_at: float
     departure_at: float
     energy_wh: float
     power_w: float
     group: int
+
+
+class ExpectedArrivals(NamedTuple):
+    """The sessions that are expected, in the mean, and by group [g] how much more energy there may be: the
+    quantile of 0.9 over the mean (see `arrivalspread`); 1 where sessions are as submitted."""
+    sessions: Sessions
+    spread: Floats
 
 
 def put(
@@ -113,12 +125,24 @@ def expected(
     at: int | None = None,
     hours: Hours = STEP / 3600,
 ) -> Sessions:
+    """Return the sessions that are expected in the mean: see `expected_arrivals`."""
+    return expected_arrivals(dispatch_groups, start, steps, at, hours).sessions
+
+
+def expected_arrivals(
+    dispatch_groups: Sequence[VirtualDER],
+    start: int,
+    steps: int,
+    at: int | None = None,
+    hours: Hours = STEP / 3600,
+) -> ExpectedArrivals:
     """Return the sessions that begin after `at` (default: now) and before the end of the horizon: `steps`
     steps of `hours` from `start` on.
 
     Arrival and departure are in steps from `start`, `group` is an index in `dispatch_groups`. A session is
-    not expected where its device has already requested one for that time, nor as a week ago in a group for
-    which sessions are submitted.
+    not expected where its device has already requested one for that time, nor as in the weeks before in a
+    group for which sessions are submitted. Of these weeks the last MAX_WEEKS count, as far as there are
+    sessions.
     """
     at = clock.now() if at is None else at
     step = round(hours * 3600)
@@ -128,8 +152,10 @@ def expected(
     sessions = [ExpectedSession(arrival, departure, energy_wh, power_w, index)
                 for index, values in submitted.items()
                 for arrival, departure, energy_wh, power_w in values if at < arrival < end]
-    groups = _groups_of_devices(dispatch_groups)
-    sessions += [session for session in _week_ago(groups, at, end) if session.group not in submitted]
+    groups = {device: group for device, group in _groups_of_devices(dispatch_groups).items()
+              if group not in submitted}
+    usual, spread = _usual(groups, len(dispatch_groups), at, end)
+    sessions += usual
     rows = [
         (
             max(math.ceil((session.arrival_at - start) / step), 0),
@@ -142,8 +168,10 @@ def expected(
     ]
     rows = [row for row in rows if row[0] < min(row[1], steps)]
     columns = np.array(rows, dtype=float).reshape(-1, 5).T
-    return Sessions(columns[0].astype(np.intp), columns[1].astype(np.intp), columns[2], columns[3],
-                    columns[4].astype(np.intp))
+    return ExpectedArrivals(
+        Sessions(columns[0].astype(np.intp), columns[1].astype(np.intp), columns[2], columns[3],
+                 columns[4].astype(np.intp)),
+        spread)
 
 
 def _submitted(group: VirtualDER, at: int) -> list[SessionValues] | None:
@@ -171,12 +199,39 @@ def _groups_of_devices(dispatch_groups: Sequence[VirtualDER]) -> dict[int, int]:
     return {device: index[group] for device, group in group_of.items()}
 
 
-def _week_ago(groups: Mapping[int, int], at: int, end: int) -> list[ExpectedSession]:
-    """Return the sessions of a week ago at this week's times, save those of devices that have requested one.
+def _usual(
+    groups: Mapping[int, int], size: int, at: int, end: int
+) -> tuple[list[ExpectedSession], Floats]:
+    """The sessions of the weeks before, and the spread of each of so many groups.
+
+    Each session is a part: of as many weeks as there are since the first with a session of its group.
+    `groups` has the index of the group by device.
+    """
+    weeks = [_weeks_ago(number, groups, at, end) for number in range(1, MAX_WEEKS + 1)]
+    known: dict[int, int] = {}
+    energy_wh = np.zeros((MAX_WEEKS, size))
+    for number, week in enumerate(weeks):
+        for session in week:
+            known[session.group] = number + 1
+            energy_wh[number, session.group] += session.energy_wh
+    sessions = [
+        session._replace(energy_wh=session.energy_wh / known[session.group],
+                         power_w=session.power_w / known[session.group])
+        for week in weeks for session in week
+    ]
+    spread = np.ones(size)
+    for group, count in known.items():
+        spread[group] = arrivalspread.spread(energy_wh[:count, [group]])[0]
+    return sessions, spread
+
+
+def _weeks_ago(number: int, groups: Mapping[int, int], at: int, end: int) -> list[ExpectedSession]:
+    """Return the sessions of so many weeks ago at this week's times, save those of devices that have
+    requested one.
 
     `groups` has the index of the group by device.
     """
-    week = _week_s(at)
+    week = _weeks_s(number, at)
     requested: dict[int, list[tuple[int, int]]] = {}
     # A session that begins later may be requested already, but in a replay that was not known at `at`.
     latest = end if at >= clock.now() else at
@@ -205,9 +260,9 @@ def _week_ago(groups: Mapping[int, int], at: int, end: int) -> list[ExpectedSess
     return sessions
 
 
-def _week_s(at: int) -> int:
-    """Return the seconds since the same weekday and local time a week ago."""
-    zone = ZoneInfo(settings.timezone)
-    offset, offset_then = (datetime.fromtimestamp(instant, zone).utcoffset() for instant in (at, at - WEEK))
+def _weeks_s(number: int, at: int) -> int:
+    """Return the seconds since the same weekday and local time so many weeks ago."""
+    zone, ago = ZoneInfo(settings.timezone), number * WEEK
+    offset, offset_then = (datetime.fromtimestamp(instant, zone).utcoffset() for instant in (at, at - ago))
     assert offset is not None and offset_then is not None
-    return WEEK + int((offset_then - offset).total_seconds())
+    return ago + int((offset_then - offset).total_seconds())

@@ -109,17 +109,67 @@ def test_a_transformer_above_feeders_is_held_too():
     assert np.isclose(sum(drawn), 30_000) and powers.unmet_w < 1e-6
 
 
-def test_cars_yield_to_a_limit_but_not_below_what_they_need():
-    now = fleet(groups=1, size=20)
-    all_cars = wish(1, 2, 0.0)._replace(sessions=np.array([np.inf]))
-    tight = [GroupLimit([0], -1e6, -2e6, np.array([0.0]))]
-    powers = disaggregation.disaggregate(all_cars, now, StepOptions(QUARTER, limits=tight))
-    later = now.sessions.need - powers.sessions * QUARTER
-    assert (later <= now.sessions.power * (now.sessions.depart - 1) * QUARTER + 1e-3).all()
-    assert (
-        powers.sessions.sum()
-        < disaggregation.disaggregate(all_cars, now, StepOptions(QUARTER)).sessions.sum()
+def one_car(energy_wh=20_000.0, cars=1):
+    """Cars of 7 kW that leave in three hours, each needing this much, and nothing else."""
+    none = np.zeros(0)
+    return Fleet(
+        Batteries(*[none] * 6, none.astype(int)),
+        Sessions(np.zeros(cars, int), np.full(cars, 12), np.full(cars, energy_wh), np.full(cars, 7000.0),
+                 np.zeros(cars, int)),
+        Thermals(*[none] * 4, none.astype(int), none.astype(int), none.astype(bool)),
+        none,
     )
+
+
+@pytest.mark.parametrize("cars, short_wh", [(1, 5000.0), (10, 185_000.0)])
+def test_a_limit_stands_above_the_energy_that_cars_need(cars, short_wh):
+    """20 kWh each in three hours under 5 kW: never more is told, and the cars are left short by the rest."""
+    now, limit = one_car(cars=cars), [GroupLimit([0], 5000.0, -np.inf, np.array([0.0]))]
+    for _ in range(12):
+        powers = disaggregation.disaggregate(
+            wish(1, 1, 0.0, 70_000.0), now, StepOptions(QUARTER, limits=limit))
+        assert powers.sessions.sum() == pytest.approx(5000)
+        now = after_step(now, powers, QUARTER)
+    assert now.sessions.need.sum() == pytest.approx(short_wh) and np.ptp(now.sessions.need) < 1e-3
+
+
+def test_a_limit_above_several_groups_holds_their_cars():
+    now = fleet(groups=3, size=60)
+    all_cars = wish(3, 2, 0.0)._replace(sessions=np.full(3, np.inf))
+    limits = [GroupLimit([0, 1], 4000.0, -np.inf, np.array([3000.0])),
+              GroupLimit([0], 9000.0, -np.inf, np.array([0.0]))]
+    powers = disaggregation.disaggregate(all_cars, now, StepOptions(QUARTER, limits=limits))
+    drawn = [sum(part[of.group == group].sum() for of, part in zip(now[:3], powers[:3], strict=True))
+             for group in range(3)]
+    assert drawn[0] + drawn[1] + 3000 <= 4000 + 1e-6
+    free = disaggregation.disaggregate(all_cars, now, StepOptions(QUARTER))
+    third = now.sessions.group == 2
+    assert np.allclose(powers.sessions[third], free.sessions[third])
+
+
+@settings(deadline=None)
+@given(st.floats(-20_000, 60_000), st.floats(0, 40_000), st.integers(0, 30))
+def test_nothing_that_can_be_held_back_is_told_above_a_limit(most, net, seed):
+    now = fleet(seed, groups=2, size=20)
+    all_cars = wish(2, 2, 80_000.0, 3000.0)._replace(sessions=np.full(2, np.inf))
+    limits = [GroupLimit([0, 1], most, -np.inf, np.array([net]))]
+    powers = disaggregation.disaggregate(all_cars, now, StepOptions(QUARTER, limits=limits))
+    low, _ = disaggregation.battery_bounds(now.batteries, QUARTER)
+    if net + sum(part.sum() for part in powers[:3]) > most + 1e-3:
+        assert powers.sessions.max() < 1e-6 and np.allclose(powers.batteries, low)
+
+
+def test_thermal_loads_give_way_to_a_limit_before_cars_are_left_short():
+    now = fleet(groups=1, size=20)
+    lots = wish(1, 2, 0.0, 6000.0)
+    free = disaggregation.disaggregate(lots, now, StepOptions(QUARTER))
+    low, _ = disaggregation.battery_bounds(now.batteries, QUARTER)
+    floors, _ = disaggregation.limitrooms.session_limits(now.sessions, QUARTER)
+    most = float(low.sum() + floors.sum() + free.thermals.sum()) - 2000.0
+    limit = [GroupLimit([0], most, -np.inf, np.array([0.0]))]
+    powers = disaggregation.disaggregate(lots, now, StepOptions(QUARTER, limits=limit))
+    assert powers.thermals.sum() == pytest.approx(free.thermals.sum() - 2000)
+    assert np.allclose(powers.sessions, floors, atol=1e-3)
 
 
 def test_batteries_make_room_for_cars_under_a_limit():

@@ -107,3 +107,22 @@ def test_a_limit_is_held_through_the_day():
         )
         assert abs(net[0] + sum(part.sum() for part in powers[:3])) <= 5000 + 1e-6
         now = after_step(now, powers, QUARTER)
+
+
+def test_where_the_plan_exceeds_a_limit_the_step_does_not_fight_it():
+    """5 kW are allowed and 6.1 drawn; the batteries have little: the plan spreads it, and so do the steps."""
+    now = beginning()
+    now = now._replace(
+        batteries=now.batteries._replace(energy=np.full(3, 1500.0)),
+        sessions=NO_CARS,
+    )
+    planner, drawn_w = Planner(PlannerOptions(every=STEPS)), []
+    for step in range(8):
+        net = np.full(STEPS - step, 6100.0)
+        outlook = HorizonForecast(net - 6100, np.zeros((1, STEPS - step)), np.zeros(STEPS - step), NO_CARS,
+                                  [GroupLimit([0], 5000.0, -np.inf, net)])
+        powers = planner.step(now, outlook)
+        drawn_w.append(6100 + sum(part.sum() for part in powers[:3]))
+        now = after_step(now, powers, QUARTER)
+    assert planner.excess and max(drawn_w) <= 5000 + planner.excess[" 0"].max() + 1
+    assert max(drawn_w) < 6050 and np.ptp(drawn_w) < 400

@@ -58,6 +58,23 @@ def test_cars_come_as_they_came_a_week_ago():
     assert coming(start=NOON + DAY) == coming(start=NOON + DAY, steps=1)
 
 
+def test_of_several_weeks_each_counts_for_its_part():
+    for weeks, energy in ((1, 9000.0), (2, 12_000.0), (3, 15_000.0)):
+        add_session(1, NOON - weeks * WEEK + HOUR, energy=energy)
+    assert coming() == [(4, 36, energy / 3, 7000 / 3, 1) for energy in (9000, 12_000, 15_000)]
+    add_session(3, NOON - 9 * WEEK + HOUR)
+    assert len(coming()) == 3, "long ago"
+
+
+def test_how_much_more_there_may_be_is_known_by_group():
+    for weeks, energy in ((1, 9000.0), (2, 12_000.0), (3, 15_000.0)):
+        add_session(1, NOON - weeks * WEEK + HOUR, energy=energy)
+        add_session(3, NOON - weeks * WEEK + HOUR, energy=9000.0)
+    groups = [VirtualDER.get(VirtualDER.name == name) for name in ("town", "street")]
+    spread = arrivals.expected_arrivals(groups, NOON, 96).spread
+    assert spread.tolist() == pytest.approx([1, 1 + 1.2816 * 3000 * (4 / 3) ** 0.5 / 12_000])
+
+
 NOT_EXPECTED = [
     ("it comes after the horizon", {"arrive": NOON - WEEK + DAY}, {}),
     ("it would be here", {"arrive": NOON - WEEK}, {}),
