@@ -259,7 +259,7 @@ def test_no_reserve_is_broken_where_what_is_stored_is_known_late(neighbourhood: 
 
 def test_a_rating_wrong_by_two_is_put_right_by_what_is_measured(neighbourhood: Make) -> None:
     area = neighbourhood([Overrated] * (MANY // 2) + [RestingBattery] * (MANY // 2))
-    area.run(np.array([700.0 * MANY] * 8), coming=1.5)
+    area.run(np.array([700.0 * MANY] * 11), coming=1.5)
     assert min(area.imbalance_w[:2]) > 125 * MANY
     assert max(map(abs, area.imbalance_w[-3:])) < 0.2 * min(area.imbalance_w[:2])
     wrong, right = participation(0), participation(MANY - 1)
