@@ -76,6 +76,7 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("contract set", "d1 --block all --power 5kW", ""),
     ("contract blocks", "", ""),
     ("contract import", "{tmp}/contracts.csv", ""),
+    ("contract remove", "d1 --block pump --yes", ""),
     ("contract remove", "d1 --block all --yes", ""),
     ("control post", "homes opModMaxLimW=50% --start +2h --duration 1h", ""),
     ("control list", "homes", ""),

@@ -23,7 +23,9 @@ ROWS = [
     for module in map(importlib.import_module, MODULES)
     for _, row in inspect.getmembers(module, typing.is_typeddict)
 ]
-SUFFIXES = {"_w_per_s": "W/s", "_w": "W", "_wh": "Wh", "_kwh": "kWh", "_s": "s", "_h": "h", "_at": "instant"}
+# a price per kWh is money, which has no unit
+SUFFIXES = {"price_kwh": None, "_w_per_s": "W/s", "_w": "W", "_wh": "Wh", "_kwh": "kWh", "_s": "s",
+            "_h": "h", "_at": "instant"}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.__name__)
