@@ -53,6 +53,7 @@ FILES = {
     "members.csv": "device,name,kind,labels\nd1,,battery,feeder=F12 phase=a\n",
     "tomorrow.csv": SERIES, "import.csv": SERIES, "prices.csv": SERIES, "pv-tomorrow.csv": SERIES,
     "last-weeks.csv": SERIES.replace("2025-06-1", "2025-06-0"),
+    "nothing-else.csv": "start,value\n2025-06-08T00:00Z,0\n2025-06-08T00:15Z,0\n",
     "arrivals.csv": "arrive,depart,wh,w\n2025-06-15T18:00Z,2025-06-16T06:00Z,12000,7000\n",
     "devices.json": json.dumps([{"lfdi": peers.lfdi(number), "name": f"d{number}", "kind": "battery",
                                  "labels": {"feeder": "F12"}} for number in range(1, 4)]),
