@@ -210,8 +210,8 @@ WHATS = [
     ([], 1 << 17, False, "ev"),
     ([], 0, True, "premises"),
     ([], 0, False, "other"),
-    ([(2, False)], 0, True, "other"),
-    ([(6, True)], 0, False, "other"),
+    ([(2, False)], 0, True, "generator"),
+    ([(6, True)], 0, False, "generator"),
 ]
 
 
