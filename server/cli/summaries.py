@@ -23,6 +23,7 @@ SUMMARIES: Mapping[str, str] = {
     "dr": "Ask the loads of a virtual DER to use less, or more before.",
     "ev": "Flow reservations of chargers and storage.",
     "signal": "What the grid requires of an area.",
+    "envelope": "Limits of connection points over time.",
     "forecast": "What is expected of a virtual DER.",
     "history": "What was measured of virtual DERs.",
     "opt-out": "Exclude devices from dispatch as their owners wish.",

@@ -1,13 +1,13 @@
 """The tables, and the connection to the database.
 
 Read `base` (what every table has), `documents` (resources, readings, responses), `devices`, `groups` (virtual
-DERs), `orders`, `contracts` (of businesses), `fleet` (what is known of members), `series` (signals,
-measurements), `plans`, `alarms` and `auditlog`; `pages` reads long lists; `statements` tells those that are
-wrong; `diskfull` and `unavailable` tell the errors of a full disk, and of a database that does not answer,
-from others; `postgres` does not wait for a frozen PostgreSQL, and keeps nothing in a session where a pooler
-lends it; `inuse` and `turns` are locks beside SQLite.
-`Document` holds what was submitted and what is served, by href. Most other tables can be rebuilt from it;
-readings, orders, signals, plans and what operators set are the truth themselves.
+DERs), `orders`, `contracts` (of businesses), `envelopes` (limits of connection points), `fleet` (what is
+known of members), `series` (signals, measurements), `plans`, `alarms` and `auditlog`; `pages` reads long
+lists; `statements` tells those that are wrong; `diskfull` and `unavailable` tell the errors of a full disk,
+and of a database that does not answer, from others; `postgres` does not wait for a frozen PostgreSQL, and
+keeps nothing in a session where a pooler lends it; `inuse` and `turns` are locks beside SQLite. `Document`
+holds what was submitted and what is served, by href. Most other tables can be rebuilt from it; readings,
+orders, signals, plans and what operators set are the truth themselves.
 """
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ from server.models.base import CHUNK, EVERYONE, JSON, NOBODY, Table, among, db
 from server.models.contracts import Block, BlockCall
 from server.models.devices import Audience, Device, vder_audience, vder_of_audience
 from server.models.documents import Counter, Document, KeyValue, Rate, Reading, ReadingSet, ResponseRecord
+from server.models.envelopes import PointEnvelope
 from server.models.fleet import (ChargingSession, DefaultBehaviour, DerState, DeviceType, Meter,
                                  Participation, RatingOverride, ThermalState)
 from server.models.groups import Membership, VirtualDER
@@ -204,7 +205,8 @@ def tables() -> list[type[Table]]:
 __all__ = [
     "AlarmRecord", "Audience", "AuditEntry", "Balance", "Block", "BlockCall", "CHUNK", "ChargingSession",
     "Counter", "DefaultBehaviour", "DerState", "Device", "DeviceType", "DispatchOrder", "Document",
-    "EVERYONE", "ErasedMember", "JSON", "KeyValue", "Measurement", "Membership", "Meter", "NOBODY",
+    "EVERYONE", "PointEnvelope",
+    "ErasedMember", "JSON", "KeyValue", "Measurement", "Membership", "Meter", "NOBODY",
     "Participation", "Plan", "QuarterHours", "Rate", "RatingOverride", "Reading", "ReadingSet",
     "ResponseRecord", "Series", "Share", "Table", "ThermalState", "VirtualDER", "among", "check_schema",
     "connect", "db", "discard_connection", "first_statement", "hold_open", "is_postgres", "migrate",

@@ -5,5 +5,6 @@ Read `dercontrols` with `defaultcontrols` (`modewords` and `codewords` say what 
 when, pure), `reservationheadroom` (what limits leave), `reservationdocuments`, `reservationanswers` (the
 policy at once), `reservations` (operators and plans), `evsessions`. Then `conflicts` (warnings about an
 event), `effectivecontrol` and `preview` (what a device follows), `responses` (what devices responded) and
-`results` (the rows that all of these return).
+`results` (the rows that all of these return). Limits of connection points over time: `operatingenvelopes`
+(put, show), `envelopemodes` (who is told by what, pure), `envelopepublication`.
 """

@@ -216,3 +216,74 @@ class ResponseRow(TypedDict):
     answer: str
     created_at: Instant | None
     received_at: Instant
+
+
+class ToldLimits(TypedDict):
+    """By which modes a kind of limit is told, and to how many connection points."""
+    limit: str
+    modes: str
+    connection_points: int
+
+
+class UntoldLimit(TypedDict):
+    """A kind of limit that some members of a connection point cannot be told."""
+    connection_point: str
+    limit: str
+    members: int
+
+
+class PutEnvelopes(TypedDict):
+    """Operating envelopes as they were put: of which connection points, and how these are told.
+
+    `replaced` is how many had one before; `step_s` the shortest step.
+    """
+    points: str
+    source: str
+    start: Instant
+    end: Instant
+    step_s: Seconds
+    replaced: int
+    told: list[ToldLimits]
+    untold: list[UntoldLimit]
+    warnings: list[str]
+    dry_run: bool
+
+
+class ClearedEnvelope(TypedDict):
+    """An operating envelope that was made to end."""
+    connection_point: str
+    end: Instant
+    dry_run: bool
+
+
+class EnvelopeRow(TypedDict):
+    """The operating envelope of a connection point: the limits that hold now (magnitudes, None for none), its
+    end, how many controls are `published` and how far they reach."""
+    connection_point: str
+    import_limit_w: Watts | None
+    export_limit_w: Watts | None
+    generation_limit_w: Watts | None
+    load_limit_w: Watts | None
+    end: Instant
+    published: int
+    published_until_at: Instant | None
+    source: str
+    issued_at: Instant
+
+
+class EnvelopeSegment(TypedDict):
+    """Limits that hold from `start` until `end`; `control` is the href that says so, once it is published."""
+    start: Instant
+    end: Instant
+    import_limit_w: Watts | None
+    export_limit_w: Watts | None
+    generation_limit_w: Watts | None
+    load_limit_w: Watts | None
+    control: Href | None
+
+
+class EnvelopeDetail(EnvelopeRow):
+    """An operating envelope, step by step, and how the members of its connection point are told."""
+    told: list[ToldLimits]
+    untold: list[UntoldLimit]
+    segments: list[EnvelopeSegment]

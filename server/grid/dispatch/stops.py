@@ -12,7 +12,7 @@ from contextlib import nullcontext
 
 from server import actors, audit, clock
 from server.errors import Refused
-from server.grid.controls import dercontrols, modewords
+from server.grid.controls import dercontrols, envelopepublication, modewords
 from server.grid.dispatch import orders, orderwork, stopmodes, stopplanning
 from server.grid.dispatch.allocation import BROADCAST, DEVICE
 from server.grid.dispatch.orderwork import Progress
@@ -206,6 +206,7 @@ def _end(order: DispatchOrder, staggered: bool, reason: str) -> None:
     broadcast = [href for href in hrefs if orderwork.program_of(href) not in single]
     orderwork.cancel_events(broadcast, order.work)
     orderwork.release(broadcast)
+    envelopepublication.renew(order.id)
     if len(broadcast) == len(hrefs):
         order.work = None
     order.save()

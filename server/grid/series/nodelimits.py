@@ -1,6 +1,7 @@
 """The limits of virtual DERs over time, and what flows under them. Limits are magnitudes in W.
 
-A limit is as set, or as a signal has it if that is less. Injection is positive, as in forecasts.
+A limit is the least of what is set, of a schedule of the connection point, and of a signal. Injection is
+positive, as in forecasts.
 """
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from server.grid.optimisation.arrays import Floats, np
-from server.grid.series import forecastvalues, issuedseries, presentpower
+from server.grid.series import envelopes, forecastvalues, issuedseries, presentpower
 from server.grid.series.intervals import Span
 from server.models import VirtualDER
 from server.resources import sql
@@ -46,7 +47,8 @@ def limited(vders: Iterable[VirtualDER], span: Span) -> Iterator[NodeLimit]:
 
 
 def _limit(vder: VirtualDER, kind: str, fixed_w: Watts | None, span: Span, signalled: bool) -> Floats:
-    limit_w = np.full(span.steps, np.inf if fixed_w is None else fixed_w)
+    limit_w = envelopes.known(vder, kind, span.start, span.steps, span.step)
+    limit_w = limit_w if fixed_w is None else np.minimum(limit_w, fixed_w)
     if not signalled:
         return limit_w
     signal_w = issuedseries.known(vder, kind, span.start, span.steps, span.step, span.at)

@@ -22,7 +22,7 @@ from server.cli.reference import declared
 from server.config import settings
 from server.devices import enrolment, lastcontact
 from server.grid.balance import plans
-from server.grid.controls import defaultcontrols, dercontrols, drevents
+from server.grid.controls import defaultcontrols, dercontrols, drevents, operatingenvelopes
 from server.grid.dispatch import stops
 from server.grid.fleet import contracts, participation
 from server.grid.groups import virtualders
@@ -64,6 +64,8 @@ CHANGES = {
     "dispatch order": ("solar --limit 40 --duration 5m", "dispatch", "solar order {next}"),
     "dispatch extend": ("{order} --by 5m", "dispatch extend", "solar order {next}"),
     "dispatch cancel": ("{order}", "dispatch cancel", "solar order {order}"),
+    "envelope put": ("one --csv {envelope} --step 15m", "envelope put", "one from {envelope}"),
+    "envelope clear": ("three", "envelope clear", "three"),
     "stop order": ("solar", "stop", "solar order {next}"),
     "resume": ("halted", "resume", "halted"),
     "dr event create": (
@@ -113,6 +115,10 @@ LOOKS = {
     "dispatch show": "{order}",
     "dispatch shares": "{order}",
     "stop list": "",
+    "envelope list": "",
+    "envelope show": "three",
+    "envelope put --dry-run": "one --csv {envelope} --step 15m",
+    "envelope clear --dry-run": "three",
     "dr event list": "",
     "dr event show": "/dr/1/edc/1",
     "ev sessions": "",
@@ -167,6 +173,7 @@ APART = {"serve", "work", "init", "check", "demo", "backup", "restore", "move", 
 PLAN = {**{name: [] for name in ("dispatch_groups", "names", "kind", "group", "power", "energy", "exceeded")},
         **{name: [0.0] * 4 for name in ("imbalance", "before", "net", "curtailed")}}
 Typed = Callable[..., Result]
+ENVELOPE = "start,export_limit\n2025-06-15T12:00Z,4000\n"
 
 
 def verbs(command: click.Command = main, path: tuple[str, ...] = ()) -> Iterator[str]:
@@ -193,6 +200,7 @@ def halted(device: peers.Peer, peer: Any) -> None:
     assert peer(3).put(f"/edev/{number}/der/1/dercap", "DERCapability", {
         "modesSupported": "00100000", "rtgMaxW": {"multiplier": 0, "value": 5000}, "type": 4}).status == 204
     virtualders.create("halted", members=["three"])
+    operatingenvelopes.put(ENVELOPE, "limits.csv", "three", step_s=900)
     stops.stop("halted")
 
 
@@ -217,6 +225,7 @@ def run(device: peers.Peer, peer: Any, tmp_path: Path, request: pytest.FixtureRe
     signals.put("street", "imbalance", [1000.0] * 96, NOON, 900)
     plans.save(plans.balance_of(virtualders.find("street")).vder, NOON, 900, PLAN, requested_by="bob")
     request.getfixturevalue("halted")
+    (tmp_path / "envelope.csv").write_text(ENVELOPE)
     (tmp_path / "devices.json").write_text(
         json.dumps([{"lfdi": peers.lfdi(8), "pin": 123455}, {"lfdi": peers.lfdi(9)}])
     )
@@ -239,6 +248,7 @@ def filled(words: str, folder: Path) -> str:
         members=folder / "members.csv",
         contracts=folder / "contracts.csv",
         series=folder / "series.csv",
+        envelope=folder / "envelope.csv",
         order=order,
         next=DispatchOrder.select(fn.max(DispatchOrder.id)).scalar() + 1,
         plan=plan,

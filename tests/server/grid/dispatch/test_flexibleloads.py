@@ -189,7 +189,7 @@ def test_who_has_opted_out_is_not_asked(street):
 def test_nobody_there_to_ask_is_refused_as_ever(home):
     home(1, "inverter")
     virtualders.create("all", "*")
-    with pytest.raises(Refused, match="no member that is online takes"):
+    with pytest.raises(Refused, match="no member that is online and not stopped takes"):
         create_order("all", QUARTER, watts=1000)
 
 
