@@ -6,8 +6,8 @@ generation as forecast, and storage and cars that cannot be controlled, as they 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from server.grid.fleet.fleetstate import FleetState
 from server.grid.groups.tree import Tree
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.optimisation.balanceproblem import GroupLimit
@@ -16,6 +16,9 @@ from server.grid.series import nodelimits
 from server.grid.series.arrivals import ExpectedArrivals
 from server.grid.series.intervals import Span
 from server.models import VirtualDER
+
+if TYPE_CHECKING:
+    from server.grid.fleet.fleetstate import FleetState  # much else, which `plan list` does without
 
 HOLD_S = 3600  # for so long, what cannot be controlled is expected to go on as it was read
 

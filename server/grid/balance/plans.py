@@ -10,7 +10,6 @@ from typing import Any
 
 from server import actors, audit, clock
 from server.errors import Refused
-from server.grid.balance import blockplans
 from server.grid.balance.results import PlanDetail, PlanDifference, PlanState, PlanStep, PlanSummary
 from server.grid.groups import activeareas, virtualders
 from server.grid.optimisation.arrays import Floats, np
@@ -136,6 +135,7 @@ def show(number: int) -> PlanDetail:
         if any(plan.body["curtailed"]):
             row["curtailed_w"] = plan.body["curtailed"][step]
         steps.append(row)
+    from server.grid.balance import blockplans  # much else, which other commands on plans do without
     return {**describe(plan), "calls": blockplans.described(plan.body),
             "cost": plan.body.get("cost"), "bound": plan.body.get("bound"), "gap": plan.body.get("gap"),
             "steps": steps}

@@ -6,7 +6,6 @@ from typing import Any
 
 from server import clock
 from server.errors import Refused
-from server.grid.fleet import fleetstate
 from server.grid.fleet.blockcalls import NewCall
 from server.grid.optimisation.blockterms import GENERATOR, LOAD
 from server.models import VirtualDER
@@ -43,6 +42,7 @@ def calls_of_event(
         return []
     now = clock.now()
     begins_at = now if start is None else start
+    from server.grid.fleet import fleetstate  # much else, which few controls need
     blocks = [block for block in fleetstate.read(vder, now).blocks
               if block.device in names and block.contracted and block.kind == LOAD]
     broken = [f"{names[block.device]}, {block.name}: {'; '.join(clauses)}" for block in blocks

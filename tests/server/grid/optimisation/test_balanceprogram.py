@@ -184,7 +184,7 @@ def test_a_solver_without_time_gives_no_plan():
 def test_a_program_with_no_answer_or_no_time_says_so():
     model = Model()
     model.term(model.rows((1,), 5, 5), model.columns((1,), 0, 1))
-    assert model.solve() == (None, pytest.approx(float("nan"), nan_ok=True), FAILED)
+    assert model.solve() == (None, pytest.approx(float("nan"), nan_ok=True), FAILED, 0.0)
     numbers = np.random.default_rng(3)
     model = Model()
     columns = model.columns((300,), 0, 1, -numbers.random(300))
