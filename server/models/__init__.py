@@ -205,9 +205,8 @@ def tables() -> list[type[Table]]:
 __all__ = [
     "AlarmRecord", "Audience", "AuditEntry", "Balance", "Block", "BlockCall", "CHUNK", "ChargingSession",
     "Counter", "DefaultBehaviour", "DerState", "Device", "DeviceType", "DispatchOrder", "Document",
-    "EVERYONE", "PointEnvelope",
-    "ErasedMember", "JSON", "KeyValue", "Measurement", "Membership", "Meter", "NOBODY",
-    "Participation", "Plan", "QuarterHours", "Rate", "RatingOverride", "Reading", "ReadingSet",
-    "ResponseRecord", "Series", "Share", "Table", "ThermalState", "VirtualDER", "among", "check_schema",
-    "connect", "db", "discard_connection", "first_statement", "hold_open", "is_postgres", "migrate",
-    "open_database", "pending", "tables", "vder_audience", "vder_of_audience"]
+    "EVERYONE", "ErasedMember", "JSON", "KeyValue", "Measurement", "Membership", "Meter", "NOBODY",
+    "Participation", "Plan", "PointEnvelope", "QuarterHours", "Rate", "RatingOverride", "Reading",
+    "ReadingSet", "ResponseRecord", "Series", "Share", "Table", "ThermalState", "VirtualDER", "among",
+    "check_schema", "connect", "db", "discard_connection", "first_statement", "hold_open", "is_postgres",
+    "migrate", "open_database", "pending", "tables", "vder_audience", "vder_of_audience"]

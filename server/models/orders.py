@@ -13,7 +13,6 @@ class DispatchOrder(Table):
     `quantity` is one of allocation.QUANTITIES or reactive.QUANTITIES, `stop`, or the way in which a plan is
     told (see setpoints). Power is injection, in W and var. `work` is what remains to be done for its events
     (see orderwork), None where nothing does.
-    `asked` is what an operator asked for (see orderrequest), of which limits have taken `clipped_w`.
     """
     id = AutoField()
     vder_id: int
@@ -33,8 +32,6 @@ class DispatchOrder(Table):
     created_at = BigIntegerField()
     cancelled_at = BigIntegerField(null=True)
     work = JSON(null=True)
-    asked = JSON(null=True)
-    clipped_w = DoubleField(null=True)
 
 
 class Share(Table):
@@ -57,7 +54,7 @@ class Share(Table):
         primary_key = CompositeKey("order", "lfdi")
 
 
-# fleet/stops
+# the stops in force (fleet/stops)
 DispatchOrder.add_index(
     DispatchOrder.vder, name="dispatch_order_stop",
     where=(DispatchOrder.quantity == "stop") & DispatchOrder.cancelled_at.is_null())

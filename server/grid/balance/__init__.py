@@ -5,6 +5,5 @@ and `grouplimits` (what the area needs, within which limits), `corrections` (by 
 `unknownload`, `planprices` (what costs what), `plans` (recorded, approved, put in force), `decidedstep`,
 `chargingroom` and `sessiongrants` (what cars are granted within limits), `publish` (a step becomes events and
 orders), `blockplans` (businesses), `evaluation` (what came of a step), `unmetdemand` and `unmetcars`
-(warnings), `areasettings`, and `results` (the rows that
-these return).
+(warnings), `areasettings`, and `results` (the rows that these return).
 """

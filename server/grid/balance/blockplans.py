@@ -15,7 +15,7 @@ from server.grid.balance.netdemand import NetDemand
 from server.grid.balance.results import PlannedCall
 from server.grid.dispatch import blockcommands
 from server.grid.dispatch.shares import ShareRow, record_shares
-from server.grid.fleet import blockcalls, siteblocks
+from server.grid.fleet import blockcalls, memberqueries, siteblocks
 from server.grid.fleet.blockcalls import NewCall
 from server.grid.fleet.fleetstate import FleetState
 from server.grid.fleet.siteblocks import SiteBlock
@@ -25,7 +25,7 @@ from server.grid.optimisation.blockprogram import Commitment, PlannableBlock
 from server.grid.optimisation.blockschedule import CallRules
 from server.grid.optimisation.blockterms import GENERATOR, BlockTerms, Period
 from server.grid.series.intervals import Span
-from server.models import Balance, Device, DispatchOrder, Plan, VirtualDER, among
+from server.models import Balance, DispatchOrder, Plan, VirtualDER
 from server.units import Seconds
 
 QUANTITY = "call"  # of the orders by which a plan calls blocks
@@ -145,8 +145,7 @@ def planned_calls(
 def described(body: Mapping[str, Any]) -> list[PlannedCall]:
     """Return the calls of a plan's body for people."""
     calls = body.get("calls", [])
-    names = {device.id: device.name or device.lfdi for device in among(
-        Device.select(), Device.id, (call["device"] for call in calls))}
+    names = memberqueries.names_of(call["device"] for call in calls)
     return [{"device": names.get(call["device"], str(call["device"])), "block": call["block"],
              "start": call["start"], "end": call["until"], "called_w": call["called_w"]} for call in calls]
 

@@ -109,7 +109,6 @@ def decide(area: VirtualDER, start: Instant) -> int:
         forecast.committed,
     )
     solver_s = time.perf_counter() - started
-    curtailed_w = _curtailed_w(planner)
     step = DecidedStep(
         period=StepPeriod(start, start + balance.step_s, _reason(forecast)),
         state=forecast.state,
@@ -118,7 +117,7 @@ def decide(area: VirtualDER, start: Instant) -> int:
         uncontrolled_ev_w=forecast.demand.uncontrolled_ev_w,
         default_w=forecast.demand.default_w,
         generation_w=float(np.ravel(forecast.demand.horizon.generation)[0]),
-        curtailed_w=curtailed_w,
+        curtailed_w=planner.curtailed_w,
         room=ChargingRoom.of(
             forecast.demand.horizon.limits, forecast.state.fleet.sessions, forecast.span
         ),
@@ -141,7 +140,7 @@ def decide(area: VirtualDER, start: Instant) -> int:
         orders = publish.publish_step(area, balance, step)
         blockplans.issue(balance, forecast.state, memberqueries.lfdis_of(area), step.period.reason)
         projection.record_thermal_states(forecast.state, powers, step.period.end)
-        _record_expectations(area, forecast, powers, curtailed_w)
+        _record_expectations(area, forecast, powers, planner.curtailed_w)
     for number in orders:
         orderwork.finish(number)
     return 1
@@ -171,13 +170,6 @@ def _warnings(
 def _reason(forecast: AreaForecast) -> str:
     demand = forecast.demand
     return f"{demand.governing} {demand.imbalance_w[0]:+.0f} W at {iso(forecast.span.start)}"
-
-
-def _curtailed_w(planner: Planner) -> Watts:
-    """What of the generation of the step the plan curtails."""
-    if planner.plan is None or planner.age >= len(planner.plan.curtailed):
-        return 0.0
-    return float(planner.plan.curtailed[planner.age])
 
 
 def _record_expectations(

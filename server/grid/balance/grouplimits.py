@@ -45,7 +45,7 @@ def group_limits(
             held_w += nodelimits.charging_w(area, span.at) - nodelimits.charging_w(vder, span.at)
         load_w = 0.0 - injection_w
         load_w[:max(HOLD_S // span.step, 1)] += held_w
-        limits.append(GroupLimit(groups, import_w, -export_w, load_w, name=vder.name))
+        limits.append(GroupLimit(groups, import_w, -export_w, load_w, _told_part(state, groups), vder.name))
     return limits, warnings
 
 
@@ -63,6 +63,13 @@ def nodes(area: VirtualDER, tree: Tree) -> list[VirtualDER]:
     below it."""
     above = list(tree.ancestors(area.id))[:0:-1]
     return [tree.vders[number] for number in (*above, *tree.subtree(area.id))]
+
+
+def _told_part(state: FleetState, groups: Sequence[int]) -> float:
+    """The part (0 to 1) of all generation that can be told which is in these groups: all is curtailed by the
+    same part of its rating."""
+    rated_w = state.pv.rated_w
+    return float(rated_w[np.isin(state.pv.group, groups)].sum() / max(rated_w.sum(), 1.0))
 
 
 def _uncontrolled_w(state: FleetState) -> Floats:

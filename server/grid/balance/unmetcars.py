@@ -4,12 +4,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from server.grid.fleet import memberqueries
 from server.grid.fleet.unmetneeds import NEGLIGIBLE_WH, UnmetNeed
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.optimisation.balanceproblem import ClusterSchedule, GroupLimit
 from server.grid.optimisation.clusters import Labels, Sessions
 from server.grid.series.intervals import Span, iso
-from server.resources import sql
 from server.units import Href
 
 BINDING_W = 50.0  # a limit that leaves less than this in a step is why no more is drawn
@@ -40,8 +40,7 @@ def binding_limits(
     equal ones the innermost."""
     binding: dict[int, tuple[int, int, GroupLimit]] = {}
     for limit in limits:
-        drawn_w = limit.net + schedule.power[np.isin(labels.group, list(limit.groups))].sum(axis=0)
-        steps = int((limit.most - drawn_w < BINDING_W).sum())
+        steps = int((limit.most - limit.drawn(schedule, labels.group) < BINDING_W).sum())
         for group in limit.groups:
             candidate = (steps, -len(limit.groups), limit)
             if steps and (group not in binding or candidate[:2] > binding[group][:2]):
@@ -56,14 +55,14 @@ def warnings(needs: Mapping[Href, UnmetNeed], requests: Sequence[Href], sessions
     for href, need in needs.items():
         by_reason[need.reason].append(href)
     depart = dict(zip(requests, (span.start + sessions.depart * span.step).tolist(), strict=True))
-    names = {f"/edev/{device}/": name or lfdi for device, name, lfdi in sql.among(
-        "SELECT id, name, lfdi FROM device WHERE id IN ({})", {int(href.split("/")[2]) for href in needs})}
+    device_of = {href: int(href.split("/")[2]) for href in needs}
+    names = memberqueries.names_of(device_of.values())
     sentences = []
     for reason, hrefs in by_reason.items():
         hrefs.sort(key=lambda href: (-needs[href].energy_wh, href))
         total_wh = sum(needs[href].energy_wh for href in hrefs)
         listed = ", ".join(
-            f"{names[href[:href.index('/frq/') + 1]]} {needs[href].energy_wh / 1000:.1f} kWh at "
+            f"{names[device_of[href]]} {needs[href].energy_wh / 1000:.1f} kWh at "
             f"{iso(int(depart[href]))}" for href in hrefs[:LISTED])
         more = f" and {len(hrefs) - LISTED} more" if len(hrefs) > LISTED else ""
         sentences.append(f"{len(hrefs)} cars will leave without {total_wh / 1000:.1f} kWh that they need, "

@@ -12,15 +12,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from server import clock
-from server.grid.controls import dercontrols, envelopemodes
+from server.grid.controls import dercontrols, envelopemodes, eventlisting
 from server.grid.controls.envelopemodes import Expression
 from server.grid.fleet import stops
 from server.grid.fleet.members import Member, MemberDer
 from server.grid.series import envelopes, envelopesegments
 from server.grid.series.envelopesegments import KINDS, LimitSpan
 from server.models import PointEnvelope, VirtualDER
-from server.resources import documents, sql, store
-from server.resources.codes import EventStatus
+from server.resources import sql, store
 from server.units import Href, Instant
 
 Progress = Callable[[int, int], None]
@@ -69,7 +68,8 @@ def _publish_some() -> int:
 def _publish(rows: Sequence[PointEnvelope], now: Instant) -> None:
     """Publish what is due of these envelopes, and note when they are due again."""
     events = {row.vder_id: events_of(row) for row in rows}
-    live = _live(event.href for of_row in events.values() for event in of_row)
+    live = {event.href for event in eventlisting.live(
+        event.href for of_row in events.values() for event in of_row)}
     members = members_of(events)
     held = _held(rows)
     items: list[tuple[Href, dict[str, Any]]] = []
@@ -132,11 +132,6 @@ def _covers(event: PublishedSegment, segment: LimitSpan, now: Instant) -> bool:
 def _event(segment: LimitSpan) -> dict[str, Any]:
     return dercontrols.event_fields(segment.end - segment.start, segment.start, description=DESCRIPTION,
                                     response_required=RECEIVED)
-
-
-def _live(hrefs: Iterable[Href]) -> set[Href]:
-    return {document.href for document in documents.among("href", hrefs, f"AND {documents.LISTED}")
-            if document.status["currentStatus"] <= EventStatus.ACTIVE}
 
 
 def wanted_segments(row: PointEnvelope, now: Instant) -> list[LimitSpan]:

@@ -2,11 +2,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from server.grid.groups import virtualders
 from server.models import Document, VirtualDER, pages
 from server.resources import documents, refresh
+from server.resources.codes import EventStatus
 from server.units import Href
 
 
@@ -19,6 +20,12 @@ def of(
     if vder is not None:
         query = query.where(VirtualDER.id == virtualders.find(vder).id)
     return _read(query, list_of, "" if ended else f"AND {documents.LISTED}")
+
+
+def live(hrefs: Iterable[Href]) -> list[Document]:
+    """Return those of these events that are scheduled or active."""
+    return [document for document in documents.among("href", hrefs, f"AND {documents.LISTED}")
+            if document.status["currentStatus"] <= EventStatus.ACTIVE]
 
 
 def _read(

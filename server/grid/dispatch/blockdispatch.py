@@ -81,8 +81,8 @@ class CallableBlocks:
         return [f"{self._name(block)} is not called: {why}" for block, why in selection.refusals]
 
     def _name(self, block: SiteBlock) -> str:
-        name, = sql.row("SELECT name FROM device WHERE id = ?", block.device)
-        return ", ".join(filter(None, (name or self.lfdi_of[block.device], block.name)))
+        name = memberqueries.names_of([block.device])[block.device]
+        return ", ".join(filter(None, (name, block.name)))
 
     def calls(self, selection: BlockSelection) -> list[NewCall]:
         """Return the calls of a selection."""

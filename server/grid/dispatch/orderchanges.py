@@ -7,7 +7,7 @@ from peewee import chunked
 
 from server import actors, audit, clock
 from server.errors import Refused
-from server.grid.controls import dercontrols, reservations
+from server.grid.controls import dercontrols, eventlisting, reservations
 from server.grid.dispatch import allocation, orderwork
 from server.grid.dispatch.ordercreation import DESCRIPTION_CHARACTERS, UNSERVED_W
 from server.grid.dispatch.orders import ACTIVE, SCHEDULED, describe, find_order, status_of
@@ -55,7 +55,7 @@ def _cancel(number: int, at: Instant | None, randomized: bool, reason: str | Non
         hrefs = [href for href, in sql.rows(
             "SELECT DISTINCT event_href FROM share WHERE order_id = ? AND event_href <> ''", number)]
         pending = sql.execute("DELETE FROM share WHERE order_id = ? AND event_href = ''", number).rowcount
-        if not pending and not any(orderwork.live_controls(chunk) for chunk in chunked(hrefs, CHUNK)):
+        if not pending and not any(eventlisting.live(chunk) for chunk in chunked(hrefs, CHUNK)):
             raise Refused(409, f"order {number} is {status_of(order)}; nothing of it is left to cancel")
         order.cancelled_at = clock.now() if at is None else at
         blockcalls.end(at, order=number)

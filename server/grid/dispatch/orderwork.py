@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, cast
 
 from server import clock
-from server.grid.controls import dercontrols, reservationanswers, reservations
+from server.grid.controls import dercontrols, eventlisting, reservationanswers, reservations
 from server.grid.controls.reservations import Revision
 from server.grid.dispatch.shares import ShareRow, record_shares
 from server.grid.fleet.reservationoffer import ReservationOffer
 from server.grid.fleet.stops import STOP
 from server.grid.groups import programs, singledevices
-from server.models import Device, DispatchOrder, Document, Share, VirtualDER, among, is_postgres
+from server.models import Device, DispatchOrder, Share, VirtualDER, among, is_postgres
 from server.resources import documents, sql, store, table
-from server.resources.codes import EventStatus, RequestStatus
+from server.resources.codes import RequestStatus
 from server.units import Href, Instant, Lfdi, SecondsExact
 
 Data = dict[str, Any]
@@ -182,12 +182,6 @@ def _publish_reservations(
             for lfdi, of_car in zip(possible, hrefs, strict=True)}
 
 
-def live_controls(hrefs: Sequence[Href]) -> list[Document]:
-    """Return those of these events that are scheduled or active."""
-    return [document for document in documents.among("href", hrefs, f"AND {documents.LISTED}")
-            if document.status["currentStatus"] <= EventStatus.ACTIVE]
-
-
 def _cancel(order: DispatchOrder, shares: Sequence[Share]) -> None:
     hrefs = [share.event_href for share in shares]
     cancel_events(hrefs, order.work)
@@ -210,7 +204,7 @@ def cancel_events(hrefs: Sequence[Href], work: Data) -> None:
     """Cancel those of these events that are live, as a `cancellation` says. Cars whose reservation is
     cancelled now are granted anew, by the policy, what they need."""
     others = []
-    for document in live_controls(hrefs):
+    for document in eventlisting.live(hrefs):
         if document.kind == _RESERVATION and work["at"] is None:
             reservationanswers.release(document)
         else:

@@ -13,8 +13,7 @@ class OrderSummary(TypedDict):
     `quantity` is one of `allocation.QUANTITIES` or `reactive.QUANTITIES`, `stop`, or names how a plan
     dispatches; `value` is in its unit. `planned_var` is None where the order says nothing of reactive power.
     `status` is publishing (some controls are not yet), scheduled, active, cancelled, superseded (all its
-    controls are) or over. `id` is None in a dry
-    run.
+    controls are) or over. `id` is None in a dry run.
     """
     id: int | None
     vder: str

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from server import clock
 from server.errors import Refused
-from server.grid.fleet import siteblocks
+from server.grid.fleet import memberqueries, siteblocks
 from server.grid.optimisation import blockterms
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.optimisation.blockterms import BlockTerms, Period
-from server.models import Block, BlockCall, Device, VirtualDER
+from server.models import Block, BlockCall, VirtualDER
 from server.resources import sql
 from server.units import Href, Instant, Seconds, Watts
 
@@ -76,15 +76,11 @@ def extended(order: int, end_at: Instant, duration_s: Seconds) -> list[NewCall]:
             call.device_id, call.block)]
         broken = blockterms.breaches(_terms(call), past, longer, clock.now(), siteblocks.calendar())
         if broken:
-            raise Refused(409, f"{_name(call.device_id)}, {call.block}: {'; '.join(broken)}")
+            name = memberqueries.names_of([call.device_id])[call.device_id]
+            raise Refused(409, f"{name}, {call.block}: {'; '.join(broken)}")
     return [NewCall(call.device_id, call.block, *longer, call.called_w, _terms(call)) for call in calls]
 
 
 def _terms(call: BlockCall) -> BlockTerms:
     block = Block.get_or_none((Block.device == call.device_id) & (Block.name == call.block))
     return BlockTerms(**(call.terms if block is None else block.terms))
-
-
-def _name(device: int) -> str:
-    row = Device.get_by_id(device)
-    return str(row.name or row.lfdi)

@@ -1,7 +1,7 @@
 """The queries that read the members of a virtual DER into columns, one for each table, whatever the size."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from server.config import settings
@@ -169,6 +169,12 @@ def _ders(area: VirtualDER, numbers: Whole) -> DerColumns:
         inferred_capacity_wh=_floats(inferred_capacity_wh),
         **{name: _floats(column) for name, column in zip(names, values, strict=True)},
     )
+
+
+def names_of(devices: Iterable[int]) -> dict[int, str]:
+    """Return the names of devices, by their numbers; of those without one the LFDIs."""
+    return {device: name or lfdi for device, name, lfdi in sql.among(
+        "SELECT id, name, lfdi FROM device WHERE id IN ({})", devices)}
 
 
 def lfdis_of(area: VirtualDER) -> dict[int, str]:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from server import durationtexts, quantitytexts
 from server.config import settings
+from server.grid.fleet import memberqueries
 from server.grid.fleet.fleetstate import FleetState
 from server.grid.fleet.siteblocks import SiteBlock
 from server.grid.flexibility.changes import PowerChange, total
 from server.grid.flexibility.results import BlockOffer
 from server.grid.optimisation.arrays import Floats, np
-from server.models import Device, among
 from server.units import Instant
 
 
@@ -57,8 +57,7 @@ def offers(state: FleetState, group: int, at: Instant, until: Instant) -> list[B
     """Return the blocks of a dispatch group that can be called to start before `until`, soonest first."""
     found = [(block, opening) for block in state.blocks
              if block.group == group and (opening := block.opening(at, until)) is not None]
-    names = {device.id: device.name or device.lfdi for device in among(
-        Device.select(), Device.id, (block.device for block, _ in found))}
+    names = memberqueries.names_of(block.device for block, _ in found)
     rows: list[BlockOffer] = [
         {
             "device": names.get(block.device, str(block.device)),

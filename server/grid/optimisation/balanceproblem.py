@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from server.grid.optimisation.arrays import Floats, np
+from server.grid.optimisation.arrays import Floats, Whole, np
 from server.grid.optimisation.clusters import BATTERY, Clusters
 from server.grid.optimisation.prices import Prices, Tariff
 
@@ -36,6 +36,12 @@ class GroupLimit:
     def key(self) -> str:
         """What tells the limit from others of its area."""
         return f"{self.name} {','.join(map(str, self.groups))}"
+
+    def drawn(self, schedule: ClusterSchedule, group: Whole) -> Floats:
+        """[T]: what a schedule draws below the limit, in W; `group` [k] has the group of each cluster."""
+        members = np.isin(group, list(self.groups))
+        drawn = self.net + schedule.power[members].sum(axis=0) + self.generation * schedule.curtailed
+        return np.asarray(drawn, dtype=float)
 
     @property
     def step_most(self) -> float:

@@ -140,11 +140,9 @@ class _Area:
         schedule = self.columns.schedule(solution)
         cost = solution.cost * left.reference_w / 1000 + sum(
             _cost(left, block, called) for block, called in zip(self.blocks, power, strict=True))
-        groups = left.clusters.group
-        drawn = [limit.net + schedule.power[np.isin(groups, limit.groups)].sum(axis=0) - limit.most
-                 for limit in left.limits]
+        beyond = [limit.drawn(schedule, left.clusters.group) - limit.most for limit in left.limits]
         imbalance = left.net + schedule.power.sum(axis=0) + schedule.curtailed
-        return _PlanOutcome(cost, imbalance, np.array(drawn).reshape(-1, len(left.net)), left.limits)
+        return _PlanOutcome(cost, imbalance, np.array(beyond).reshape(-1, len(left.net)), left.limits)
 
 
 def _cost(problem: BalanceProblem, block: PlannableBlock, power: Floats) -> float:

@@ -97,7 +97,8 @@ class Planner:
         options = disaggregation.StepOptions(
             hours=self.settings.hours,
             broadcast=self.settings.broadcast,
-            limits=[_first_step(limit, committed_w, self._excess_w(limit)) for limit in outlook.limits],
+            limits=[_first_step(limit, committed_w, self.curtailed_w, self._excess_w(limit))
+                    for limit in outlook.limits],
             commandable=commandable,
             resolutions=self.settings.resolutions,
             stored=stored,
@@ -110,6 +111,13 @@ class Planner:
             if committed is not None:
                 target = disaggregation.without_committed(target, fleet, committed)
         return disaggregation.disaggregate(target, fleet, options)
+
+    @property
+    def curtailed_w(self) -> float:
+        """What of the generation of the step the plan curtails, in W."""
+        if self.plan is None or self.age >= len(self.plan.curtailed):
+            return 0.0
+        return float(self.plan.curtailed[self.age])
 
     def _net(self, outlook: HorizonForecast) -> float:
         """The net demand that a step is disaggregated for, in W: as it is expected now where it is tracked,
@@ -203,21 +211,20 @@ def planned_excess(
     its least (-)."""
     excess = {}
     for limit in limits:
-        drawn_w = limit.net + schedule.power[np.isin(labels.group, list(limit.groups))].sum(axis=0)
-        drawn_w = drawn_w + limit.generation * schedule.curtailed
+        drawn_w = limit.drawn(schedule, labels.group)
         beyond_w = np.maximum(drawn_w - limit.most, 0.0) + np.minimum(drawn_w - limit.least, 0.0)
         if np.abs(beyond_w).max(initial=0.0) > EXCEEDED_W:
             excess[limit.key] = beyond_w
     return excess
 
 
-def _first_step(limit: GroupLimit, committed_w: Floats, excess_w: float) -> GroupLimit:
-    """A limit in the next step only, with what committed members draw in each group [g] and what the plan
-    exceeds it by."""
+def _first_step(limit: GroupLimit, committed_w: Floats, curtailed_w: float, excess_w: float) -> GroupLimit:
+    """A limit in the next step only, with what committed members draw in each group [g], what of all
+    generation is curtailed, and what the plan exceeds the limit by."""
     return replace(
         limit,
         most=float(np.ravel(limit.most)[0]),
         least=float(np.ravel(limit.least)[0]),
-        net=limit.net[:1] + committed_w[list(limit.groups)].sum(),
+        net=limit.net[:1] + committed_w[list(limit.groups)].sum() + limit.generation * curtailed_w,
         excess=excess_w,
     )

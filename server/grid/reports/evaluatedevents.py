@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from server import clock
-from server.errors import Refused
 from server.grid.controls import drevents
+from server.grid.dispatch import orders
 from server.grid.fleet.stops import STOP
-from server.models import DispatchOrder, ResponseRecord, Share
+from server.models import ResponseRecord, Share
 from server.resources import store
 from server.resources.codes import EventStatus
 
@@ -51,13 +51,8 @@ def find(name: str | int) -> EvaluatedEvent:
 def of_order(number: int) -> EvaluatedEvent:
     """Return an order as an event, until it was cancelled; of a stop, which may last for weeks, the last day
     so far. Refused (404) where there is none."""
-    order = DispatchOrder.get_or_none(DispatchOrder.id == number)
-    if order is None:
-        raise Refused(404, f"there is no order {number}")
-    end = order.start + order.duration_s
-    if order.cancelled_at is not None:
-        end = min(end, order.cancelled_at)
-    start = order.start
+    order = orders.find_order(number)
+    start, end = order.start, orders.end_of(order)
     if order.quantity == STOP:
         end = min(end, clock.now())
         start = max(start, end - _DAY)

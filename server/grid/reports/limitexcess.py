@@ -4,18 +4,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from server import clock
 from server.grid.groups.tree import Tree
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.reports.unmetresults import UnmetRow
-from server.grid.series import intervals, issuedseries, measurements
-from server.grid.series.intervals import STEP
+from server.grid.series import intervals, measurements, nodelimits
+from server.grid.series.intervals import STEP, Span
 from server.models import Plan, VirtualDER, among
 from server.units import Instant, Watts
 
 TOLERANCE = 0.01  # of a limit, and LEAST_W: less is the meters' error
 LEAST_W = 10.0
 KINDS = ("storage", "ev", "thermal", "pv", "load")  # of meters, where none reads the premises
-WORDS = {"import_limit": "import limit", "export_limit": "export limit"}
 
 
 class Excess(NamedTuple):
@@ -31,16 +31,16 @@ def rows(area: VirtualDER, tree: Tree, start: Instant, end: Instant) -> Iterator
     """Yield the limits of an area and of the virtual DERs below it that were exceeded in [start, end)."""
     start -= start % STEP
     steps = max((end - start) // STEP, 0)
-    for vder, _ in tree.walk(area.id) if steps else ():
-        for kind, sign in (("import_limit", 1), ("export_limit", -1)):
-            limit_w = _limit(vder, kind, start, steps)
-            if not np.isfinite(limit_w).any():
-                continue
-            for excess in excesses(sign * _load(vder, start, steps), limit_w):
+    span = Span(start, steps, STEP, clock.now())
+    below = [vder for vder, _ in tree.walk(area.id)]
+    for vder, import_w, export_w in nodelimits.limited(below, span) if steps else ():
+        load_w = _load(vder, start, steps)
+        for word, limit_w, sign in (("import", import_w, 1), ("export", export_w, -1)):
+            for excess in excesses(sign * load_w, limit_w):
                 began = start + excess.first * STEP
                 yield {
                     "kind": "limit",
-                    "name": f"{WORDS[kind]} of {vder.name}",
+                    "name": f"{word} limit of {vder.name}",
                     "start": began,
                     "end": start + excess.after * STEP,
                     "expected": False,
@@ -48,13 +48,6 @@ def rows(area: VirtualDER, tree: Tree, start: Instant, end: Instant) -> Iterator
                     "power_w": round(excess.power_w, 1),
                     "reason": _reason(tree, vder, began),
                 }
-
-
-def _limit(vder: VirtualDER, kind: str, start: Instant, steps: int) -> Floats:
-    """Return [steps] the limit as it is set now, or as a signal had it; infinite where there is none."""
-    fixed_w = getattr(vder, f"{kind}_w")
-    signal_w = issuedseries.known(vder, kind, start, steps, STEP)
-    return np.minimum(np.nan_to_num(signal_w, nan=np.inf), np.inf if fixed_w is None else fixed_w)
 
 
 def _load(vder: VirtualDER, start: Instant, steps: int) -> Floats:

@@ -13,6 +13,7 @@ from server import clock
 from server.config import settings
 from server.errors import Refused
 from server.grid.fleet import eligibility
+from server.grid.fleet.unmetneeds import NEGLIGIBLE_WH
 from server.grid.groups import virtualders
 from server.grid.groups.tree import Tree
 from server.grid.optimisation.clusters import THERMAL
@@ -22,7 +23,6 @@ from server.models import Plan, VirtualDER, among
 from server.resources import sql
 from server.units import Instant
 
-LEAST_WH = 10.0  # of a car or a comfort band: less is rounding
 LONGEST_S = 31 * 86400
 _DAY = 86400
 _CARS = (
@@ -65,11 +65,11 @@ def _cars(area: VirtualDER, start: Instant, end: Instant) -> Iterator[UnmetRow]:
     """Yield the cars that left without what they wanted, by their last report."""
     for name, lfdi, arrival_at, departure_at, energy_wh, power_w, need_wh, reported_at in sql.rows(
             _CARS, area.id, start, min(end, clock.now())):
-        if reported_at is None or reported_at < arrival_at or (need_wh or 0.0) < LEAST_WH:
+        if reported_at is None or reported_at < arrival_at or (need_wh or 0.0) < NEGLIGIBLE_WH:
             continue
         reason = "it was granted less than it asked for, or left earlier"
         most_wh = power_w * max(departure_at - arrival_at, 0) / 3600
-        if energy_wh > most_wh + LEAST_WH:
+        if energy_wh > most_wh + NEGLIGIBLE_WH:
             reason = (f"it asked for {energy_wh / 1000:.1f} kWh, and can take {most_wh / 1000:.1f} kWh while "
                       "it is there")
         yield {
@@ -93,7 +93,7 @@ def _comfort(tree: Tree, numbers: list[int], start: Instant, end: Instant) -> It
         for kind, group, energy_wh in zip(
                 body["kind"], body["group"], body.get("unmet", [0.0] * len(body["kind"])), strict=True):
             name = body["names"][group]
-            if kind != THERMAL or energy_wh < LEAST_WH:
+            if kind != THERMAL or energy_wh < NEGLIGIBLE_WH:
                 continue
             if name not in worst or energy_wh > (worst[name]["energy_wh"] or 0.0):
                 worst[name] = {

@@ -1,25 +1,22 @@
-"""Operating envelopes as they are kept: what limits a connection point, for plans and orders.
+"""Operating envelopes as they are kept: what limits a connection point, for plans.
 
 Limits are magnitudes in W. What is published of them is the business of controls/envelopepublication.
 """
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.series import envelopesegments
-from server.grid.series.envelopesegments import KINDS, LimitSpan
+from server.grid.series.envelopesegments import LimitSpan
 from server.models import JSON, PointEnvelope, VirtualDER
 from server.resources import sql
-from server.units import Instant, Seconds, Watts
+from server.units import Instant, Seconds
 
 _COLUMNS = ("vder_id", "segments", "events", "source", "issued_at", "until", "due_at")
 _REPLACE = ("ON CONFLICT (vder_id) DO UPDATE SET segments = excluded.segments, source = excluded.source, "
             "issued_at = excluded.issued_at, until = excluded.until, due_at = excluded.due_at")
-_OF_DEVICES = ("SELECT v.device_id, e.segments FROM envelope e JOIN virtual_der v ON v.id = e.vder_id "
-               "WHERE v.device_id IN ({}) AND e.until > ?")
 
 
 def segments_of(rows: Iterable[Any]) -> list[LimitSpan]:
@@ -43,23 +40,9 @@ def save(contents: dict[int, list[LimitSpan]], source: str, now: Instant) -> Non
 
 
 def known(vder: VirtualDER, kind: str, start: Instant, steps: int, step: Seconds) -> Floats:
-    """Return [steps]: the least limit of one of KINDS of a connection point in each step, infinite where
-    there is none."""
+    """Return [steps]: the least limit of one of envelopesegments.KINDS of a connection point in each step,
+    infinite where there is none."""
     row = PointEnvelope.get_or_none(PointEnvelope.vder == vder)
     if row is None:
         return np.full(steps, np.inf)
     return envelopesegments.values(segments_of(row.segments), kind, start, steps, step)
-
-
-def least_of_devices(devices: Iterable[int], start: Instant, end: Instant) -> dict[int, list[Watts]]:
-    """Return, for each device (by number) whose connection point is limited within [start, end), the least
-    limit of each of KINDS in that time, infinite where there is none."""
-    if not sql.row("SELECT EXISTS (SELECT 1 FROM envelope)")[0]:
-        return {}
-    least: dict[int, list[Watts]] = {}
-    for device, text in sql.among(_OF_DEVICES, devices, start):
-        segments = envelopesegments.cut(segments_of(json.loads(text)), start, end)
-        if envelopesegments.limiting(segments):
-            least[device] = [float(envelopesegments.values(segments, kind, start, 1, end - start)[0])
-                             for kind in KINDS]
-    return least

@@ -78,3 +78,10 @@ def test_a_load_that_was_measured_once_is_known(site):
                         "devices_read": 1}])
     limits, warnings = limits_of("street")
     assert not warnings and limits["batteries"].net.tolist() == [500] * 8
+
+
+def test_a_limit_knows_its_part_of_the_generation_that_can_be_told(site, panels):
+    virtualders.create("roofs", rule="kind = inverter", parent="street", export_limit_w=3000)
+    panels(4)
+    limits, _ = limits_of("street")
+    assert limits["roofs"].generation == limits["street"].generation == 1 and limits["site"].generation == 0

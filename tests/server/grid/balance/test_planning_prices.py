@@ -55,6 +55,16 @@ def test_what_injection_earns_decides_where_it_is_not_the_price(street: None) ->
     assert [step + 1 for step, limit in enumerate(told()) if limit < 10_000] == [16, 17, 18, 19, 20]
 
 
+def test_solar_is_curtailed_for_an_export_limit_and_no_more(street: None) -> None:
+    forecasts.put("town", "load", [0.0] * 104, NOON, STEP)
+    virtualders.update("town", export_limit_w=4000)
+    signals.put("town", "imbalance", [0.0] * 104, NOON, STEP)
+    plan = planning.make_plan("town")
+    assert {round(step["curtailed_w"], -1) for step in plan["steps"]} == {2000}
+    assert not any("limit" in warning for warning in plan["warnings"])
+    assert set(told()) == {3333}, "4 kW of 12"
+
+
 def test_a_price_of_one_percent_more_moves_no_battery(street: None, battery: Callable[..., object]) -> None:
     battery(3)
     signals.put("town", "price", [0.300] * 48 + [0.303] * 56, NOON, STEP)

@@ -54,7 +54,7 @@ def test_it_is_written_down_with_the_session(charger):
 
 def schedule(power):
     none = np.zeros(0)
-    return ClusterSchedule(np.array(power), none, none, none, (), "optimal")
+    return ClusterSchedule(np.array(power), none, np.zeros(len(power[0])), none, (), "optimal")
 
 
 def test_the_limit_that_binds_most_is_why():

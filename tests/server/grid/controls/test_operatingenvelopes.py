@@ -13,7 +13,7 @@ from server.grid.controls import dercontrols, envelopepublication, operatingenve
 from server.grid.dispatch import stops
 from server.grid.groups import virtualders
 from server.grid.series import envelopes
-from server.models import Device, PointEnvelope, VirtualDER
+from server.models import PointEnvelope, VirtualDER
 from server.resources.codes import EventStatus
 from tests.server.grid.conftest import FIXED_W, MAX_LIM_W
 from tests.server.grid.dispatch.test_orders import controls_of
@@ -200,14 +200,10 @@ def test_a_stop_holds_above_it_and_it_comes_back(site: list[Any]) -> None:
     assert active[0]["since"] >= clock.now() - 4 * STEP
 
 
-def test_plans_and_orders_know_it(site: list[Any]) -> None:
+def test_plans_know_it(site: list[Any]) -> None:
     put(table([1000.0] * 3 + [2000.0] * 3), "street")
-    put(table([700.0]), "d1")
     street = virtualders.find("street")
     assert envelopes.known(street, "export_limit", clock.now(), 3, 900).tolist() == [1000, 2000, float("inf")]
-    devices = [device.id for device in Device.select()]
-    least = envelopes.least_of_devices(devices, clock.now(), clock.now() + 900)
-    assert least == {site[0].device.id: [float("inf"), 700, float("inf"), float("inf")]}
 
 
 class Killed(BaseException):
