@@ -46,7 +46,7 @@ class DeviceModel:
     alarms: Alarm = Alarm(0)
 
     kind: ClassVar[str]
-    der_type: ClassVar[DERType]
+    der_type: ClassVar[DERType | None]  # None: it is no DER, and reports none
     category: ClassVar[DeviceCategory]
     modes: ClassVar[frozenset[str]]
 
@@ -114,6 +114,11 @@ class DeviceModel:
     def shed_duration_s(self) -> float | None:
         """For how long the device could do without its present load; None where it is unknown."""
         return None
+
+    @property
+    def shed_w(self) -> float:
+        """By how much the device could lower its present load, if it can do without for any time."""
+        return max(0.0, -self.injection_w) if self.shed_duration_s else 0.0
 
     def pev_info(self, now: int) -> dict[str, Any] | None:
         """Return PEVInfo; None where no vehicle is plugged in."""

@@ -17,8 +17,9 @@ from server.resources.codes import DERUnitRef
 
 # An event that sets one mode of a group silences a default that sets another of it: both would say what the
 # active (or the reactive) power shall be.
+SET_POINTS = frozenset({"opModFixedW", "opModTargetW"})
 EXCLUSIVE_MODES = (
-    {"opModFixedW", "opModTargetW"},
+    SET_POINTS,
     {"opModFixedPFInjectW", "opModFixedVar", "opModTargetVar", "opModVoltVar"},
 )
 
@@ -56,7 +57,8 @@ class PowerOrder(NamedTuple):
 
     `target_w` is a setpoint. `max_injection_w` and `max_absorption_w` (both >= 0) limit the device,
     `max_export_w` and `max_import_w` the connection point. `gradient_w_per_s` is the fastest change. The
-    curves are those of their modes.
+    curves are those of their modes. `next_target_at` is the server second at which the next event that sets a
+    target begins, as far as is known: what has to start first can do so in time.
     """
     connect: bool = True
     target_w: float | None = None
@@ -71,6 +73,7 @@ class PowerOrder(NamedTuple):
     volt_watt: Curve | None = None
     freq_watt: Curve | None = None
     load_control: LoadControl = LoadControl()
+    next_target_at: float = math.inf
 
     def bounded(self, injection_w: float, site_load_w: float = 0.0) -> float:
         """Return the injection, in W, within the limits of the device and of the connection point.

@@ -12,8 +12,8 @@ from typing import Any
 from clients.devices.devicemodel import DeviceModel
 from clients.devices.faults import NONE, Faults
 from clients.events import reservation, responses
-from clients.events.control import (ActiveMode, Default, PowerOrder, effective_gradient, merge_modes,
-                                    power_order)
+from clients.events.control import (SET_POINTS, ActiveMode, Default, PowerOrder, effective_gradient,
+                                    merge_modes, power_order)
 from clients.events.events import FLOW_RESERVATION_RESPONSE, Event
 from clients.events.reservation import PendingRequest
 from clients.events.schedule import OVER, Schedule, Transition, advance, opt
@@ -245,7 +245,8 @@ class EventClient:
             self._change_w = unramped.bounded(target_w) - self.model.injection_w
             self._on_event(Trace(now, self.model.name, "control", describe_modes(active)))
             self.active_modes = active
-        self.order = power_order(active, settings, curves, self._change_w)
+        self.order = power_order(active, settings, curves, self._change_w)._replace(
+            next_target_at=self.schedule.next_start(SET_POINTS & self.model.modes))
 
 
 def describe_modes(active: dict[str, ActiveMode]) -> str:

@@ -8,6 +8,7 @@ event that has lost every mode is superseded.
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -76,6 +77,12 @@ class Schedule(NamedTuple):
             for instant in _instants(followed)
         ]
         return min((instant for instant in instants if instant > self.at), default=None)
+
+    def next_start(self, modes: frozenset[str]) -> float:
+        """Return the server second at which the next event with one of these modes begins; infinite for none
+        that is known."""
+        return min((followed.event.start for followed in self.followed.values()
+                    if followed.phase == WAITING and modes & followed.event.modes.keys()), default=math.inf)
 
     @property
     def running(self) -> list[FollowedEvent]:

@@ -81,8 +81,11 @@ def mrid(lfdi: str, name: str) -> str:
 
 def usage_point(model: DeviceModel, lfdi: str, post_rate_s: int) -> Data:
     """Return the MirrorUsagePoint that announces the readings and their interval."""
-    role = RoleFlags.MIRROR | RoleFlags.SUBMETER | (
-        RoleFlags.PEV if model.kind == "evcharger" else RoleFlags.DER)
+    role = RoleFlags.MIRROR | RoleFlags.SUBMETER
+    if model.kind == "evcharger":
+        role |= RoleFlags.PEV
+    elif model.der_type is not None:
+        role |= RoleFlags.DER
     readings = [
         {
             "mRID": mrid(lfdi, register.name),

@@ -198,7 +198,7 @@ class Reporter:
         ]
         return documents + [
             (link_href(der, f"{name}Link"), name, data)
-            for der in discovered.ders[:1]
+            for der in (discovered.ders[:1] if model.der_type is not None else [])
             for name, data in (
                 ("DERCapability", telemetry.capability(model)),
                 ("DERSettings", telemetry.settings(model, gradient_percent_per_s, now)),

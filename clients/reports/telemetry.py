@@ -187,10 +187,11 @@ def load_shed(model: DeviceModel, program: str) -> Data | None:
     """Return LoadShedAvailability for a DemandResponseProgram (its href); None where it is unknown."""
     if model.shed_duration_s is None:
         return None
-    load_w = max(0.0, -model.injection_w) if model.shed_duration_s else 0.0
+    load_w = max(0.0, -model.injection_w)
     return {"availabilityDuration": round(model.shed_duration_s),
             "DemandResponseProgramLink": {"href": program},
-            "sheddablePercent": PERCENT if load_w else 0, "sheddablePower": scaled(load_w)}
+            "sheddablePercent": round(model.shed_w / load_w * PERCENT) if load_w else 0,
+            "sheddablePower": scaled(model.shed_w)}
 
 
 def exceeds_threshold(program: Data, before: Data | None, now: Data) -> bool:
@@ -213,6 +214,8 @@ def _number(value: Any) -> float:
 def information(model: DeviceModel, lfdi: str, manufactured: int) -> Data:
     """Return DeviceInformation: the model is the kind, the serial number is the end of the LFDI."""
     functions = FUNCTIONS
+    if model.der_type is None:
+        functions &= ~FunctionsImplemented.DER_CONTROL
     if model.modes & loadcontrol.MODES:
         functions |= FunctionsImplemented.DEMAND_RESPONSE
     if reservation.MODE in model.modes:

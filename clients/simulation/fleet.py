@@ -138,6 +138,8 @@ def run(fleet: Fleet) -> None:
 @click.option("--devices", type=click.Path(path_type=Path),
               help="File that lists the devices.  [default: CERTS/devices.json]")
 @click.option("--skip", multiple=True, metavar="NAME", help="Leave this device out (may be repeated).")
+@click.option("--model", "models", multiple=True, metavar="NAME=MODEL",
+              help="What this device is (may be repeated): " + ", ".join(neighbourhood.KINDS) + ".")
 @click.option("--clock", default="1x", show_default=True, metavar="PACE",
               help="Rate of the server's clock: 60x, or, as another process has it, RATE@SINCE@ORIGIN. "
                    "file:PATH for a clock that goes in steps: then instants are read from stdin, one a line, "
@@ -164,6 +166,7 @@ def main(
     certs: Path,
     devices: Path | None,
     skip: tuple[str, ...],
+    models: tuple[str, ...],
     clock: str,
     pins: bool,
     threads: int,
@@ -172,7 +175,7 @@ def main(
     terse: bool,
     **fault_options: float,
 ) -> None:
-    """Run a neighbourhood of devices against a server, until interrupted."""
+    """Run a neighbourhood of devices, and businesses, against a server, until interrupted."""
     try:
         settings.require()
     except BadSettings as refused:
@@ -185,6 +188,7 @@ def main(
         for entry in neighbourhood.read_entries(devices or certs / "devices.json")
         if entry["name"] not in skip
     ]
+    _set_models(entries, models)
     server_clock.follow(clock)
     in_steps = clock.startswith(server_clock.STEPPED)
     clients = neighbourhood.create_clients(
@@ -197,13 +201,26 @@ def main(
     )
     _warm_up(clients, warm_up_h)
     if totals:
-        Totals(neighbourhood.event_clients(clients), lambda sums: click.echo(json.dumps(sums)))
+        for feeder, on_it in neighbourhood.by_feeder(clients).items():
+            Totals(on_it, lambda sums: click.echo(json.dumps(sums)), feeder)
     else:
         click.echo(f"{len(clients)} clients at {server}{dcap}")
     if in_steps:
         stepped.serve_instants(Stepped(clients, threads), sys.stdin, sys.stdout)
     else:
         run(Fleet(clients, threads))
+
+
+def _set_models(entries: Sequence[neighbourhood.Entry], models: Sequence[str]) -> None:
+    """Give entries the models of `--model`. BadParameter where a name or a model does not exist."""
+    by_name = {entry["name"]: entry for entry in entries}
+    for text in models:
+        name, _, model = text.partition("=")
+        for given, known in ((name, by_name), (model, neighbourhood.KINDS)):
+            if given not in known:
+                raise click.BadParameter(f"{text}: {given!r} is none of {', '.join(known)}",
+                                         param_hint="--model")
+        by_name[name]["model"] = model
 
 
 def _warm_up(clients: Sequence[Client], hours: float) -> None:

@@ -19,12 +19,17 @@ from clients.devices.inverter import Inverter
 from clients.devices.thermostat import Thermostat
 from clients.events.eventclient import EventClient
 from clients.reports.reporter import Trace
+from clients.simulation.businesses import BUSINESSES
 from clients.simulation.weather import Site, noise
 from clients.transport.connection import Connection
 from clients.transport.mtls import Https, tls_context
 
 Entry = dict[str, Any]
-KINDS: dict[str, type[DeviceModel]] = {kind.kind: kind for kind in (Inverter, Battery, EvCharger, Thermostat)}
+KINDS: dict[str, type[DeviceModel]] = {
+    **{kind.kind: kind for kind in (Inverter, Battery, EvCharger, Thermostat)},
+    **{name: business.model for name, business in BUSINESSES.items()},
+}
+"""The device models by the names that entries have for them: kinds of homes, and businesses."""
 # The kinds of a street without models in its devices.json, house by house, then from the beginning again.
 DEFAULT_KINDS = (
     "inverter",
@@ -66,6 +71,9 @@ def device_model(kind: str, name: str, lfdi: str) -> DeviceModel:
         return EvCharger(name=name, site=site)
     if kind == "thermostat":
         return Thermostat(name=name, site=site, setpoint_c=round(draw("taste", 19, 23)))
+    if kind in BUSINESSES:
+        model, ratings = BUSINESSES[kind]
+        return model(name=name, site=site, **ratings)
     raise ValueError(f"{kind!r} is none of {', '.join(KINDS)}")
 
 
@@ -129,3 +137,11 @@ def create_clients(
 def event_clients(clients: Iterable[Client]) -> list[EventClient]:
     """Return the event clients of all clients."""
     return [event_client for client in clients for event_client in client.event_clients]
+
+
+def by_feeder(clients: Iterable[Client]) -> dict[str, list[EventClient]]:
+    """Return the event clients of all clients by the feeder of their sites."""
+    found: dict[str, list[EventClient]] = {}
+    for event_client in event_clients(clients):
+        found.setdefault(event_client.model.site.feeder, []).append(event_client)
+    return found

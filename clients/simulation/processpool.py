@@ -62,7 +62,7 @@ class ProcessPool:
 
     def run_until(self, instant: float) -> list[dict[str, Any]]:
         """Turn the clock to this instant and run what is due; return the totals of each interval that has
-        ended by that, as `totals.add_totals` does. Raises RuntimeError where a process has ended."""
+        ended by that, by feeder, as `totals.add_totals` does. RuntimeError where a process has ended."""
         clock.turn_to(instant)
         return self.run_due(instant)
 
@@ -73,8 +73,8 @@ class ProcessPool:
             print(repr(float(instant)), file=process.stdin, flush=True)
         parts = [sums for process in self._processes for sums in _read_totals(process)]
         return [
-            totals.add_totals(part for part in parts if part["at"] == at)
-            for at in sorted({part["at"] for part in parts})
+            totals.add_totals(part for part in parts if totals.interval(part) == interval)
+            for interval in sorted({totals.interval(part) for part in parts})
         ]
 
     def start(self) -> None:

@@ -23,15 +23,19 @@ class Totals:
     """Observes event clients, and passes the totals of an interval to `on_interval` when the last of them has
     completed it (or the first has completed the next).
 
-    Totals have `at`, the end of the interval (server seconds), and `devices`, how many completed it. By kind
-    of device they have `injection_w` and `uncontrolled_w`: the sums of the mean injection with and without
-    controls. `soc` and `uncontrolled_soc` list the states of charge of the batteries.
+    Totals have `at`, the end of the interval (server seconds), the `feeder` that the devices are on, and
+    `devices`, how many completed it. By kind of device they have `injection_w` and `uncontrolled_w`: the sums
+    of the mean injection with and without controls. `soc` and `uncontrolled_soc` list the
+    states of charge of the batteries.
     """
 
     def __init__(
-        self, event_clients: Iterable[EventClient], on_interval: Callable[[dict[str, Any]], None]
+        self,
+        event_clients: Iterable[EventClient],
+        on_interval: Callable[[dict[str, Any]], None],
+        feeder: str = "",
     ):
-        self._on_interval = on_interval
+        self._on_interval, self._feeder = on_interval, feeder
         # by LFDI: the end of the last interval, and the device there with and without controls
         self._states: dict[str, tuple[int, DeviceModel, DeviceModel]] = {}
         self._totals: dict[int, dict[str, Any]] = {}
@@ -64,8 +68,8 @@ class Totals:
         for past in [instant for instant in self._totals if instant < at]:
             self._on_interval(self._totals.pop(past))
         totals = self._totals.setdefault(at, {
-            "at": at, "devices": 0, "injection_w": defaultdict(float), "uncontrolled_w": defaultdict(float),
-            "soc": [], "uncontrolled_soc": []})
+            "at": at, "feeder": self._feeder, "devices": 0, "injection_w": defaultdict(float),
+            "uncontrolled_w": defaultdict(float), "soc": [], "uncontrolled_soc": []})
         totals["devices"] += 1
         totals["injection_w"][kind] += injection_w
         totals["uncontrolled_w"][kind] += uncontrolled_w
@@ -82,10 +86,16 @@ def mean_injection_w(before: DeviceModel, after: DeviceModel) -> float:
     return injected_wh * 3600 / INTERVAL
 
 
+def interval(totals: dict[str, Any]) -> tuple[int, str]:
+    """Return what totals are of: the end of their interval, and their feeder."""
+    return totals["at"], totals["feeder"]
+
+
 def add_totals(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Return the sum of the totals that several processes have for one interval."""
+    """Return the sum of the totals that several processes have for one interval of one feeder."""
     parts = list(parts)
-    totals: dict[str, Any] = {"at": parts[0]["at"], "devices": sum(part["devices"] for part in parts)}
+    totals: dict[str, Any] = {"at": parts[0]["at"], "feeder": parts[0]["feeder"],
+                              "devices": sum(part["devices"] for part in parts)}
     for name in ("injection_w", "uncontrolled_w"):
         kinds = sorted({kind for part in parts for kind in part[name]})
         totals[name] = {kind: sum(part[name].get(kind, 0.0) for part in parts) for kind in kinds}

@@ -13,7 +13,7 @@ DAY = 86400
 
 
 class Site(NamedTuple):
-    """The place of a device on earth and on the feeder.
+    """The place of a device on earth and on the feeder, whose name is `feeder`.
 
     Latitude and longitude are in degrees, north and east positive. `peak_load_w` is the household's evening
     peak. `voltage_rise_percent` is by how much the voltage rises when the device injects its full power.
@@ -25,6 +25,7 @@ class Site(NamedTuple):
     voltage_rise_percent: float = 4.0
     nominal_volts: float = 230.0
     nominal_hertz: float = 50.0
+    feeder: str = ""
 
 
 def noise(seed: str, now: float, period_s: float) -> float:

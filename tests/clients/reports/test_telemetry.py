@@ -12,11 +12,14 @@ from hypothesis import strategies as some
 from clients.devices.battery import Battery
 from clients.devices.devicemodel import DeviceModel
 from clients.devices.evcharger import EvCharger
+from clients.devices.generator import Generator
+from clients.devices.interruptible import InterruptibleLoad
 from clients.devices.inverter import Inverter
 from clients.devices.thermostat import Thermostat
 from clients.events import loadcontrol, reservation
 from clients.reports import metering, telemetry
 from server.resources import codec
+from server.resources.codes import FunctionsImplemented, RoleFlags
 from tests.clients.controls import LFDI
 
 MODELS: list[DeviceModel] = [
@@ -24,6 +27,7 @@ MODELS: list[DeviceModel] = [
     Battery(),
     EvCharger(arrival=1, demand_wh=9000, charged_wh=3000),
     Thermostat(),
+    Generator(),
 ]
 NOW = 1_750_000_000
 
@@ -45,6 +49,16 @@ def test_every_document_is_valid(model: DeviceModel) -> None:
     ]
     for name, data in document:
         assert codec.decode(codec.encode(name, data)) == (name, data)
+
+
+def test_a_load_that_is_no_der_says_so() -> None:
+    load = replace(InterruptibleLoad(), injection_w=-30_000.0)
+    functions = int(telemetry.information(load, LFDI, NOW)["functionsImplemented"], 16)
+    assert functions & FunctionsImplemented.DEMAND_RESPONSE
+    assert not functions & FunctionsImplemented.DER_CONTROL
+    assert not int(metering.usage_point(load, LFDI, 300)["roleFlags"], 16) & RoleFlags.DER
+    shed = telemetry.load_shed(load, "/dr/1")
+    assert shed is not None and shed["sheddablePercent"] == 8000 and shed["sheddablePower"]["value"] == 24_000
 
 
 @given(some.floats(-1e9, 1e9))

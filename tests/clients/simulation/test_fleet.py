@@ -6,6 +6,7 @@ import sys
 import threading
 from pathlib import Path
 
+import click
 import pytest
 
 from certs import dev
@@ -108,7 +109,8 @@ def test_it_stops_though_the_server_says_nothing(handshake: bool, certs: Path,
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_plant_is_the_same_whenever_it_is_made_and_unlike_its_neighbours(kind: str) -> None:
     model = device_model(kind, "one", LFDI)
-    assert model == device_model(kind, "one", LFDI) and model.kind == kind and model.name == "one"
+    assert model == device_model(kind, "one", LFDI) and model.name == "one"
+    assert isinstance(model, KINDS[kind])
     assert model.site != device_model(kind, "one", LFDI[::-1]).site
 
 
@@ -128,6 +130,18 @@ def test_a_neighbourhood_is_made_from_its_certificates(certs: Path) -> None:
     assert first.identity == (entry["lfdi"], entry["sfdi"], entry["pin"])
     unchecked = neighbourhood.create_clients(known, Server(certs=certs), check_pins=False)[0]
     assert isinstance(unchecked, Device) and unchecked.identity.pin is None
+
+
+def test_a_device_is_what_the_command_line_says(certs: Path) -> None:
+    entries = neighbourhood.read_entries(certs / "devices.json")
+    fleet._set_models(entries, ["device-2=cold_store", "device-3=gas_engine"])
+    clients = neighbourhood.create_clients(entries, Server(certs=certs))
+    kinds = [home.model.kind for home in neighbourhood.event_clients(clients)]
+    assert kinds[1:] == ["interruptible", "generator"]
+    for wrong, why in (("device-9=battery", "'device-9' is none of .*device-1"),
+                       ("device-1=windmill", "'windmill' is none of inverter")):
+        with pytest.raises(click.BadParameter, match=why):
+            fleet._set_models(entries, [wrong])
 
 
 def test_an_aggregator_is_given_what_it_manages(certs: Path) -> None:

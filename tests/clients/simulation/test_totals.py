@@ -89,19 +89,22 @@ def test_who_lags_behind_does_not_hold_the_others_up(intervals: list[dict[str, A
 
 
 def test_the_sums_of_processes_add_up() -> None:
-    first = {"at": 900, "devices": 2, "injection_w": {"battery": 5.0, "inverter": 1.0},
+    first = {"at": 900, "feeder": "F1", "devices": 2, "injection_w": {"battery": 5.0, "inverter": 1.0},
            "uncontrolled_w": {"battery": 0.0},
            "soc": [0.5], "uncontrolled_soc": [0.4]}
     two = {
         "at": 900,
+        "feeder": "F1",
         "devices": 1,
         "injection_w": {"battery": -2.0},
         "uncontrolled_w": {"evcharger": -7.0},
         "soc": [],
         "uncontrolled_soc": [],
     }
+    assert totals.interval(first) == (900, "F1")
     assert totals.add_totals([first, two]) == {
         "at": 900,
+        "feeder": "F1",
         "devices": 3,
         "injection_w": {"battery": 3.0, "inverter": 1.0},
         "uncontrolled_w": {"battery": 0.0, "evcharger": -7.0},
