@@ -138,7 +138,7 @@ def planner_for(balance: Balance, forecast: AreaForecast, new_plan: bool = False
         planner.excess = {key: np.array(values) for key, values in plan.body.get("excess", {}).items()}
         planner.age = age - 1
         if not balance.automatic:
-            planner.settings = replace(options, every=plan.steps)
+            planner.settings = replace(options, fixed=True)
     return planner
 
 

@@ -81,8 +81,9 @@ def _new_grant(step: DecidedStep, index: int, power_w: Watts) -> SessionGrant:
     """The revision by which a car draws this power in the step, and what it needs later."""
     departure_at = _departure(step, index)
     begins_at = _begins_at(step, index, power_w) if departure_at > step.period.end else step.period.begins_at
-    latest = departure_at - int(np.ceil(_charging_s(step, index)))
-    begins_at = max(min(begins_at, latest), clock.now())
+    if not step.room.limits_of(index):  # else others have the room until then
+        latest = departure_at - int(np.ceil(_charging_s(step, index)))
+        begins_at = max(min(begins_at, latest), clock.now())
     charging = float(step.sessions.granted_w[index]) > 0
     cars = step.state.fleet.sessions
     session = Session(departure_at, float(cars.need[index]), float(cars.power[index]))

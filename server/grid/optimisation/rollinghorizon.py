@@ -12,12 +12,15 @@ from server.grid.optimisation import blockprogram, clusters, disaggregation, nes
 from server.grid.optimisation.arrays import Bools, Floats, np
 from server.grid.optimisation.balanceproblem import BalanceProblem, ClusterSchedule, GroupLimit
 from server.grid.optimisation.blockprogram import Commitment, PlannableBlock
-from server.grid.optimisation.clusters import BATTERY, Clusters, Labels, Sessions
+from server.grid.optimisation.clusters import BATTERY, SESSION, Clusters, Labels, Sessions
 from server.grid.optimisation.prices import Prices, Tariff
 
 # Of its capacity: a battery keeps as much for imbalance after the horizon, so that it can move either way
 # then. One that holds less keeps what it has.
 KEPT = 0.5
+# Energy that cars need beyond a plan is planned anew if it is more than this part of it, and so many Wh:
+# less is error of what they report.
+UNPLANNED, UNPLANNED_WH = 0.02, 100.0
 EXCEEDED_W = 1.0  # a limit that a plan exceeds by less is kept
 
 
@@ -41,14 +44,16 @@ class HorizonForecast:
 class PlannerOptions:
     """How plans are made.
 
-    A new one is made `every` so many steps. `reserve` is the fraction of each battery's span that is kept
-    against forecast errors, `seconds` the solver's time, `block_seconds` the time for blocks after that,
-    `window` the number of steps of departure that share a cluster. `ramp` is the fraction of its greatest
-    power by which a cluster of sessions or thermal loads may change from step to step, so that loads are not
-    all released at once. For `resolutions` see `disaggregation.StepOptions`.
+    A new one is made `every` so many steps, and before that where cars below a limit need more than the plan
+    has for them; a `fixed` one is followed to its end. `reserve` is the fraction of each battery's span that
+    is kept against forecast errors, `seconds` the solver's time, `block_seconds` the time for blocks after
+    that, `window` the number of steps of departure that share a cluster. `ramp` is the fraction of its
+    greatest power by which a cluster of sessions or thermal loads may change from step to step, so that loads
+    are not all released at once. For `resolutions` see `disaggregation.StepOptions`.
     """
     hours: float = 0.25
     every: int = 4
+    fixed: bool = False
     reserve: float = 0.0
     seconds: float = 10.0
     ratios: int = 2
@@ -83,13 +88,9 @@ class Planner:
         For `commandable` and `stored` see `disaggregation.StepOptions`. Members that are `committed` in
         this step take part in the plan.
         """
-        due = (
-            self.plan is None
-            or self.age + 1 >= self.settings.every
-            or self.age + 1 >= self.plan.power.shape[1]
-        )
-        if due:
-            self._renew(fleet if committed is None else committed.fleet, outlook)
+        members = fleet if committed is None else committed.fleet
+        if self._is_due(members, outlook):
+            self._renew(members, outlook)
         else:
             self.age += 1
         committed_w = np.zeros(self.groups) if committed is None else committed.by_group
@@ -129,6 +130,31 @@ class Planner:
         step = self.age
         drawn = self.plan.power[:, step].sum() + self.plan.curtailed[step]
         return float(self.plan.imbalance[step] - drawn)
+
+    def _is_due(self, fleet: disaggregation.Fleet, outlook: HorizonForecast) -> bool:
+        """Whether a new plan has to be made before the next step."""
+        if self.plan is None or self.age + 1 >= self.plan.power.shape[1]:
+            return True
+        if self.settings.fixed:
+            return False
+        return self.age + 1 >= self.settings.every or self._has_unplanned_need(fleet, outlook)
+
+    def _has_unplanned_need(self, fleet: disaggregation.Fleet, outlook: HorizonForecast) -> bool:
+        """Whether the cars below a limit need more energy than the plan has for them, as when one has come
+        that was not expected: until it is planned for, others would be late in its way."""
+        assert self.plan is not None and self.labels is not None
+        cars, chosen = self._cars(fleet, outlook)
+        if not outlook.limits or not chosen.any():
+            return False
+        hours, begin = self.settings.hours, self.age + 1
+        needs = clusters.sessions(cars.only(chosen), self.plan.power.shape[1] - begin, hours)[0]
+        planned_wh = self.plan.power[:, begin:].sum(axis=1) * hours + np.array(self.plan.unmet)
+        for limit in outlook.limits:
+            needed = np.isin(needs.group, list(limit.groups))
+            planned = np.isin(self.labels.group, list(limit.groups)) & (self.labels.kind == SESSION)
+            if needs.most[needed, -1].sum() > (1 + UNPLANNED) * planned_wh[planned].sum() + UNPLANNED_WH:
+                return True
+        return False
 
     def _renew(self, fleet: disaggregation.Fleet, outlook: HorizonForecast) -> None:
         gathered = self.gathered(fleet, outlook)

@@ -26,7 +26,7 @@ def asks(home, energy=14_000, hours=10, start=None):
     start = clock.now() if start is None else start
     data = {**NEED, "mRID": f"F{home.device.id:05X}", "creationTime": start,
             "energyRequested": {"multiplier": 0, "value": energy},
-            "intervalRequested": {"start": start, "duration": hours * 3600}}
+            "intervalRequested": {"start": start, "duration": round(hours * 3600)}}
     reply = home.client.post(f"/edev/{home.device.id}/frq", "FlowReservationRequest", data)
     assert reply.status == 201
     return reply.location

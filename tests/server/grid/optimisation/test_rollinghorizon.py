@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from server.grid.optimisation.balanceproblem import GroupLimit
 from server.grid.optimisation.clusters import Batteries, Sessions, Thermals
@@ -126,3 +129,35 @@ def test_where_the_plan_exceeds_a_limit_the_step_does_not_fight_it():
         now = after_step(now, powers, QUARTER)
     assert planner.excess and max(drawn_w) <= 5000 + planner.excess[" 0"].max() + 1
     assert max(drawn_w) < 6050 and np.ptp(drawn_w) < 400
+
+
+def charging(count, need=10_000.0, arrive=0, depart=16):
+    """So many cars of 7 kW."""
+    return Sessions(np.full(count, arrive), np.full(count, depart), np.full(count, need),
+                    np.full(count, 7000.0), np.zeros(count, int))
+
+
+@pytest.mark.parametrize("limit_w, expected, fixed, renewed", [
+    (9000.0, 0, False, True), (None, 0, False, False), (9000.0, 1, False, False), (9000.0, 0, True, False)])
+def test_a_car_that_nobody_expected_below_a_limit_is_planned_for_at_once(limit_w, expected, fixed, renewed):
+    """Where there is no limit, and where it was expected, the plan goes on."""
+    planner = Planner(PlannerOptions(every=STEPS))
+    start = beginning()
+    start = start._replace(batteries=start.batteries.only(slice(0)), thermals=start.thermals.only(slice(0)),
+                           base=np.zeros(0))
+    net = np.zeros(STEPS)
+    limits = [] if limit_w is None else [GroupLimit([0], limit_w, -np.inf, net)]
+    coming = charging(expected, arrive=1, depart=12)
+
+    def step(sessions, coming, number):
+        outlook = HorizonForecast(net[number:], np.zeros((0, STEPS - number)), np.zeros(STEPS - number),
+                                  coming, [replace(limit, net=net[number:]) for limit in limits])
+        return planner.step(start._replace(sessions=sessions), outlook)
+
+    first = step(charging(1), coming, 0).sessions
+    planner.settings = replace(planner.settings, fixed=fixed)
+    both = charging(2, depart=15)._replace(need=np.array([10_000 - first[0] * QUARTER, 10_000.0]),
+                                           depart=np.array([15, 11]))
+    drawn = step(both, NO_CARS, 1).sessions
+    assert planner.age == (0 if renewed else 1)
+    assert limit_w is None or drawn.sum() <= limit_w + 1e-6
