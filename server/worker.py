@@ -17,7 +17,7 @@ from server.config import settings
 from server.config.checks import masked
 from server.grid.balance import controller
 from server.grid.controls import envelopepublication
-from server.grid.dispatch import orderwork
+from server.grid.dispatch import orderreckoning, orderwork
 from server.grid.fleet import inferredcapacity
 from server.grid.reports import defaultbehaviour
 from server.grid.series import measurements, readingsums
@@ -36,7 +36,8 @@ RETRY_S = 60  # until a duty that failed is tried again
 def turn() -> int:
     """Watch clock and disk, clear alarms that are over, render what time has changed, infer capacities, sum
     up readings, learn what storage does by itself, decide the steps of the areas that are due, go on with
-    orders whose maker has ended, and publish the next limits of connection points.
+    orders whose maker has ended, reckon those again that wait for first readings, and publish the next limits
+    of connection points.
 
     A duty that fails unexpectedly is logged, raised as an alarm, and tried again after RETRY_S; the others go
     on. Return how many lists, capacities, intervals, steps and devices that was.
@@ -68,6 +69,7 @@ DUTIES: dict[str, Callable[[], int]] = {
     "learning what storage does by itself": defaultbehaviour.learn_due,
     "the balance": controller.run_due,
     "publishing orders": orderwork.finish_all,
+    "reckoning orders": orderreckoning.reckon_due,
     "publishing envelopes": envelopepublication.publish_due,
 }
 # By the monotonic clock: a duty that fails while the machine's clock is ahead is tried again all the same.

@@ -12,7 +12,8 @@ class DispatchOrder(Table):
 
     `quantity` is one of allocation.QUANTITIES or reactive.QUANTITIES, `stop`, or the way in which a plan is
     told (see setpoints). Power is injection, in W and var. `work` is what remains to be done for its events
-    (see orderwork), None where nothing does.
+    (see orderwork), None where nothing does. `asked` is the request (OrderRequest.asked), `clipped_w` what
+    limits of virtual DERs took of its change of injection (signed); NULL of a plan's order.
     """
     id = AutoField()
     vder_id: int
@@ -32,6 +33,8 @@ class DispatchOrder(Table):
     created_at = BigIntegerField()
     cancelled_at = BigIntegerField(null=True)
     work = JSON(null=True)
+    asked = JSON(null=True)
+    clipped_w = DoubleField(null=True)
 
 
 class Share(Table):

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Annotated
 
 from server.errors import BadArgument
-from server.grid.dispatch import orderchanges, ordercreation, orders
+from server.grid.dispatch import orderchanges, ordercreation, orderoverride, orders
 from server.grid.dispatch.allocation import BROADCAST, DEVICE
 from server.grid.dispatch.orderrequest import OrderRequest, single_quantity
 from server.grid.dispatch.reactive import POWER_FACTOR, REACTIVE
@@ -71,7 +71,11 @@ def order(
     reason: Reason = "",
     dry_run: DryRun = False,
 ) -> CreatedOrder:
-    """Order one quantity of a virtual DER. Power is positive for injection, active and reactive."""
+    """Order one quantity of a virtual DER. Power is positive for injection, active and reactive.
+
+    An order that would break an import or export limit over its members is clipped, and it is said by how
+    much; an administrator may override that.
+    """
     quantity, value = single_quantity({
         "watts": delta_w, "target": target_w, "percent": percent, "limit": limit_percent,
         "limit_watts": limit_w, "connect": connect, "energize": energize,
@@ -106,6 +110,19 @@ def _excited(power_factor: float | None, excitation: str | None) -> float | None
     if excitation is None:
         raise BadArgument("excitation", "is the power factor over (injecting vars) or under (absorbing)?")
     return -power_factor if excitation == "under" else power_factor
+
+
+@dispatch.operation("override", role=Role.ADMINISTRATOR)
+def override(
+    order: OrderNumber,
+    *,
+    reason: Reason = "",
+    dry_run: DryRun = False,
+) -> CreatedOrder:
+    """Order all that was asked by an order which limits of virtual DERs have clipped, over these limits. It
+    needs a reason."""
+    return orderoverride.override_order(
+        order, reason, dry_run, partial(progress.report, "publishing controls"))
 
 
 @dispatch.operation("list", role=Role.VIEWER)

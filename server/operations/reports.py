@@ -94,7 +94,7 @@ def unmet(
     end: Annotated[Instant | None, Arg(
         "Until this instant; a day ahead, as far as plans expect it, if not given.", option="to")] = None,
 ) -> list[UnmetRow]:
-    """List limits, energy of cars, comfort and contracts that could not be kept, and why."""
+    """List limits, energy of cars, comfort, contracts and orders that could not be kept, and why."""
     now = clock.now()
     return unmetdemand.unmet(
         vder, now - DAY_S if start is None else start, now + DAY_S if end is None else end)

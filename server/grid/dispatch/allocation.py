@@ -141,6 +141,12 @@ def allocate_with_flexible_loads(
     return GroupAllocation([], target_w=members_w, unserved_w=members_w)
 
 
+def baseline_w(members: Sequence[Member]) -> float:
+    """Return what these members inject without an order, as an allocation counts them."""
+    return fsum(member.baseline_w for member in members
+                if member.online and not member.stopped and member.ders)
+
+
 def takes_power_setpoint(member: Member) -> bool:
     """Whether a member takes a control that sets a power."""
     return member.online and not member.stopped and not member.modes.isdisjoint(_SETPOINTS)
@@ -179,7 +185,7 @@ def _uncontrolled(online: Sequence[Member], controlled: Sequence[ControlledMembe
 
 
 def _change(value: float, online: Sequence[Member], options: DispatchOptions) -> GroupAllocation:
-    return _target(fsum(member.baseline_w for member in online) + value, online, options)
+    return _target(baseline_w(online) + value, online, options)
 
 
 def _target(value: float, online: Sequence[Member], options: DispatchOptions) -> GroupAllocation:

@@ -7,7 +7,7 @@ in W; what is ordered and recorded is injection.
 """
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -17,15 +17,19 @@ from server.config import settings
 from server.grid.controls import reservationpolicy
 from server.grid.controls.reservationpolicy import ReservationRequest
 from server.grid.controls.reservations import Revision
-from server.grid.dispatch import loadcontrol, orderwork
+from server.grid.dispatch import allocation, loadcontrol, orderwork
+from server.grid.dispatch.allocation import BROADCAST
 from server.grid.dispatch.shares import ShareRow
 from server.grid.fleet import fleetstate, grantedsessions, memberqueries, projection, setpoints
 from server.grid.fleet.fleetstate import FleetState
+from server.grid.fleet.members import Member
 from server.grid.optimisation import disaggregation, policies, waterfill
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
 from server.grid.optimisation.waterfill import MemberLines
 from server.grid.series.intervals import STEP, Span
 from server.models import VirtualDER
+from server.resources import sql
+from server.units import Instant, Seconds
 
 MIN_CHANGE_W = 1.0  # smaller changes are not worth a command
 LOAD_RANDOMIZE_S = 60  # loads begin and end within so many seconds, so that not all compressors start at once
@@ -192,9 +196,32 @@ class FlexibleLoads:
         )
 
 
+def of_order(
+    vder: VirtualDER, devices: Sequence[Member], start: Instant, duration_s: Seconds, addressing: str
+) -> FlexibleLoads | None:
+    """The cars and thermal loads of a virtual DER that get no setpoint of power; None where it has none.
+
+    Thermal loads that take a setpoint get one; cars that take one get it where it is broadcast to others too.
+    """
+    flexible = {lfdi: (device, kind) for device, lfdi, kind in sql.rows(
+        "SELECT d.id, d.lfdi, n.kind FROM membership m JOIN device d ON d.id = m.device_id JOIN device_type "
+        "n ON n.device_id = d.id "
+        "WHERE m.vder_id = ? AND n.kind IN ('ev', 'thermal')", vder.id)}
+    if not flexible:
+        return None
+    by_setpoint = {member.lfdi for member in devices if allocation.takes_power_setpoint(member)}
+    cars = {lfdi for lfdi, (_, kind) in flexible.items() if kind == "ev"}
+    if addressing != BROADCAST or by_setpoint <= cars:
+        by_setpoint -= cars
+    loads = FlexibleLoads.of(
+        vder, start, duration_s, [flexible[lfdi][0] for lfdi in by_setpoint & flexible.keys()]
+    )
+    return loads if loads.lfdis else None
+
+
 def injection_change_w(shares: Collection[ShareRow]) -> float:
     """Return how much more than their baselines the devices of these shares inject."""
-    return float(sum(share.planned_w - share.baseline_w for share in shares))
+    return float(sum(share.planned_w - (share.baseline_w or 0.0) for share in shares))
 
 
 def _session_bounds(state: FleetState, start: int, hours: float) -> SessionBounds:

@@ -8,7 +8,7 @@ from peewee import chunked
 from server import actors, audit, clock
 from server.errors import Refused
 from server.grid.controls import dercontrols, eventlisting, reservations
-from server.grid.dispatch import allocation, orderwork
+from server.grid.dispatch import allocation, orderlimits, orderwork
 from server.grid.dispatch.ordercreation import DESCRIPTION_CHARACTERS, UNSERVED_W
 from server.grid.dispatch.orders import ACTIVE, SCHEDULED, describe, find_order, status_of
 from server.grid.dispatch.orderwork import Progress
@@ -75,7 +75,8 @@ def _check_no_stop(order: DispatchOrder) -> None:
 def extend(number: int, duration_s: Seconds, reason: str = "") -> OrderSummary:
     """Extend an order by another order of the same, from its end on; events are never edited.
 
-    Refused (409) where it is over, cancelled or not published yet, or was made by a plan.
+    Refused (409) where it is over, cancelled or not published yet, was made by a plan, or would break a limit
+    of a virtual DER by then.
     """
     extension = _extend(number, duration_s, reason)
     orderwork.finish(extension["id"] or 0)
@@ -95,6 +96,7 @@ def _extend(number: int, duration_s: Seconds, reason: str) -> OrderSummary:
             raise Refused(409, f"order {number} is {status}")
         calls = blockcalls.extended(number, end, duration_s)
         recorded = list(Share.select().where(Share.order == order))
+        _check_limits(order, recorded, end, duration_s)
         events = {document.href: document for document in documents.among(
             "href", (share.event_href for share in recorded))}
         single = {href for href, document in events.items() if document.kind == _RESERVATION
@@ -106,7 +108,7 @@ def _extend(number: int, duration_s: Seconds, reason: str) -> OrderSummary:
                 lfdi=share.lfdi,
                 event_href=repeated.get(share.event_href, ""),
                 planned_w=share.planned_w or 0.0,
-                baseline_w=share.baseline_w or 0.0,
+                baseline_w=share.baseline_w,
                 reason=share.reason,
                 pending=_pending(events[share.event_href], end, duration_s)
                 if share.event_href in single else None,
@@ -125,6 +127,8 @@ def _extend(number: int, duration_s: Seconds, reason: str) -> OrderSummary:
             target_w=order.target_w,
             planned_w=order.planned_w,
             planned_var=order.planned_var,
+            asked=order.asked,
+            clipped_w=order.clipped_w,
             reason=reason or order.reason,
             warnings=_reach_warnings(order, end + duration_s),
             requested_by=actors.who(),
@@ -134,6 +138,16 @@ def _extend(number: int, duration_s: Seconds, reason: str) -> OrderSummary:
         record_shares(extension, shares)
         blockcalls.record(calls, extension.id, {})
         return describe(extension)
+
+
+def _check_limits(order: DispatchOrder, shares: list[Share], start: Instant, duration_s: Seconds) -> None:
+    if (order.asked or {}).get("override"):
+        return
+    rooms, _ = orderlimits.node_rooms(order.vder, start, duration_s)
+    change_of = {share.lfdi: (share.planned_w or 0.0) - (share.baseline_w or 0.0) for share in shares}
+    for excess in orderlimits.excesses(rooms, change_of):
+        raise Refused(409, f"{excess.limit} would be exceeded by {abs(excess.excess_w):.0f} W: make a new "
+                           "order for that time, which is clipped")
 
 
 def _pending(document: Document, start: Instant, duration_s: Seconds) -> dict[str, Any]:

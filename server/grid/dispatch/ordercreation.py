@@ -12,26 +12,29 @@ from server import actors, audit, clock
 from server.errors import Refused
 from server.grid.controls import conflicts, dercontrols, drevents, reservationdocuments
 from server.grid.controls.results import DerControlSummary, DrEventSummary, ReservationSummary
-from server.grid.dispatch import allocation, flexibleloads, orderwork, ramps, reactive
-from server.grid.dispatch.allocation import BROADCAST, GroupAllocation
+from server.grid.dispatch import (allocation, flexibleloads, orderbaselines, orderlimits, orderwork, ramps,
+                                  reactive)
+from server.grid.dispatch.allocation import GroupAllocation
 from server.grid.dispatch.blockdispatch import CallableBlocks
 from server.grid.dispatch.flexibleloads import FlexibleLoads
+from server.grid.dispatch.orderlimits import LimitedOrder
 from server.grid.dispatch.orderrequest import OrderRequest
 from server.grid.dispatch.orders import describe, device_names, find_order, status_of
 from server.grid.dispatch.orderwork import Progress
 from server.grid.dispatch.results import AllocatedShare, CreatedOrder, RecordedOrder
 from server.grid.dispatch.shares import ShareRow, record_shares
 from server.grid.dispatch.sharing import TIER, TURN
-from server.grid.fleet import members, ratings, reactivecapability, rotation, stops
+from server.grid.fleet import members, ratings, rotation, stops
 from server.grid.fleet.blockcalls import NewCall
 from server.grid.fleet.members import Member
 from server.grid.groups import drprograms, singledevices, virtualders
 from server.models import DispatchOrder, Document, VirtualDER
 from server.resources import documents, dryrun, sql, store
-from server.units import Href, Instant, Lfdi, Seconds, SecondsExact, Vars, Watts
+from server.units import Href, Instant, Lfdi, SecondsExact, Vars, Watts
 
 DESCRIPTION_CHARACTERS = 32  # String32
 UNSERVED_W = 1.0  # a target missed by less is met
+NOTHING_ORDERED = LimitedOrder(0.0, GroupAllocation([]), 0.0, [])
 
 
 class _Sent(NamedTuple):
@@ -43,12 +46,13 @@ class _Sent(NamedTuple):
 
 
 class _Planned(NamedTuple):
-    """An order as it is about to be recorded, from `start` on: what members do, and which loads and blocks
-    are asked for the rest (None: none). Members reach their power in `ramp_s` (None: by their own ramp)."""
+    """An order as it is about to be recorded, from `start` on: what members do within limits, and which loads
+    and blocks are asked for the rest (None: none). Members reach their power in `ramp_s` (None: by their own
+    ramp)."""
     vder: VirtualDER
     start: Instant
     devices: Sequence[Member]
-    allocated: GroupAllocation
+    limited: LimitedOrder
     loads: FlexibleLoads | None
     blocks: CallableBlocks | None = None
     ramp_s: SecondsExact | None = None
@@ -57,6 +61,10 @@ class _Planned(NamedTuple):
     def others_w(self) -> Watts:
         """What flexible loads and businesses inject without the order."""
         return sum(group.baseline_w for group in (self.loads, self.blocks) if group is not None)
+
+    @property
+    def allocated(self) -> GroupAllocation:
+        return self.limited.allocated
 
     @property
     def base_of(self) -> dict[Lfdi, Any]:
@@ -83,7 +91,8 @@ def create_order(request: OrderRequest, progress: Progress | None = None) -> Cre
     planned = _plan(request)
     planned = planned._replace(ramp_s=ramps.of_order(request, planned.allocated))
     with dryrun.transaction(True) if request.dry_run else nullcontext():
-        recorded = _record(planned, request, reason=request.reason, dry_run=request.dry_run)
+        record = _record_override if request.override else _record_order
+        recorded = record(planned, request, reason=request.reason, dry_run=request.dry_run)
         orderwork.finish(recorded["id"] or 0, progress)
         result = _result(planned, recorded, request)
     return result
@@ -93,50 +102,59 @@ def _plan(request: OrderRequest) -> _Planned:
     vder = virtualders.find(request.vder)
     stops.check(vder)
     start = clock.now() if request.start is None else request.start
-    devices = members.read(virtualders.members(vder), request.options.hours)
+    devices = [orderbaselines.with_baseline(member, request)
+               for member in members.read(virtualders.members(vder), request.options.hours)]
     if request.policy in (TURN, TIER):
         devices = rotation.ranked(devices)
     blocks = CallableBlocks.of(vder, start, request.duration_s)
     loads = None
     if request.quantity in allocation.GROUP_QUANTITIES:
-        loads = _flexible_loads(vder, devices, start, request.duration_s, request.addressing)
+        loads = flexibleloads.of_order(vder, devices, start, request.duration_s, request.addressing)
     elif blocks is not None:  # limits and switches ask for nothing that a contract is about
         if request.quantity == "percent":
             blocks.check_broadcast(devices, {"opModFixedW": request.value})
         blocks = None
-    if loads is None and blocks is None:
-        return _Planned(vder, start, devices, _allocated(request, devices), None)
     everyone = devices
     apart = (loads.lfdis if loads else set()) | (blocks.lfdis if blocks else set())
     devices = [member for member in devices if member.lfdi not in apart]
-    planned = _Planned(vder, start, devices, GroupAllocation([]), loads, blocks)
-    allocated = allocation.allocate_with_flexible_loads(
-        request.quantity, request.value, devices, request.options, planned.others_w
-    )
+    planned = _Planned(vder, start, devices, NOTHING_ORDERED, loads, blocks)
+    limited = orderlimits.limited(
+        vder, start, devices, request, planned.others_w if loads is not None or blocks is not None else None)
     if blocks is not None:
-        blocks.check_broadcast(everyone, allocated.base)
-    return planned._replace(allocated=allocated)
+        blocks.check_broadcast(everyone, limited.allocated.base)
+    return planned._replace(limited=limited)
 
 
-def _allocated(request: OrderRequest, devices: Sequence[Member]) -> GroupAllocation:
-    if request.quantity in reactive.QUANTITIES:
-        ders = reactivecapability.read(member.lfdi for member in devices)
-        return reactive.allocate(request.quantity, request.value, devices, ders, request.options)
-    return allocation.allocate(request.quantity, request.value, devices, request.options)
+def _scopes(planned: _Planned) -> set[Href]:
+    return planned.scopes
 
 
 # The audit log looks for `reason` and `dry_run` among the arguments.
-@audit.audited("dispatch", "{vder} order {id}", answer=dict, scopes=lambda planned: planned.scopes)
-def _record(planned: _Planned, request: OrderRequest, *, reason: str, dry_run: bool) -> RecordedOrder:
+@audit.audited("dispatch", "{vder} order {id}", answer=dict, scopes=_scopes)
+def _record_order(planned: _Planned, request: OrderRequest, *, reason: str, dry_run: bool) -> RecordedOrder:
+    return _record(planned, request)
+
+
+@audit.audited("dispatch override", "{vder} order {id}", answer=dict, scopes=_scopes)
+def _record_override(
+    planned: _Planned, request: OrderRequest, *, reason: str, dry_run: bool
+) -> RecordedOrder:
+    return _record(planned, request)
+
+
+def _record(planned: _Planned, request: OrderRequest) -> RecordedOrder:
     """Record an order with its shares, and publish what is sent to its members together."""
     vder, allocated, loads = planned.vder, planned.allocated, planned.loads
     event = dercontrols.event_fields(
         request.duration_s, planned.start, request.randomize_s, request.randomize_s,
         request.reason[:DESCRIPTION_CHARACTERS])
     with store.transaction(*planned.scopes):
-        warnings, href = [*allocated.warnings], ""
-        warnings += ramps.warnings(allocated, planned.ramp_s, ratings.gradients(
-            part.member.lfdi for part in allocated.parts))
+        warnings = [
+            *planned.limited.warnings, *orderbaselines.unread_warnings(allocated, request),
+            *allocated.warnings,
+            *ramps.warnings(allocated, planned.ramp_s, ratings.gradients(
+                part.member.lfdi for part in allocated.parts))]
+        href = ""
         if allocated.base is not None:
             href = dercontrols.publish(vder.program, allocated.base, event, ramp_s=planned.ramp_s)
             control = store.get(href)
@@ -163,11 +181,13 @@ def _record(planned: _Planned, request: OrderRequest, *, reason: str, dry_run: b
         planned_w = allocated.planned_w + load_baseline_w + flexibleloads.injection_change_w(load_shares)
         if abs(unserved_w) >= UNSERVED_W:
             warnings.append(allocation.unserved_warning(unserved_w, planned_w))
-        shares = [*_share_rows(allocated, href, request.reason), *load_shares]
+        shares = [*_share_rows(allocated, href, request), *load_shares]
         order = DispatchOrder.create(
             vder=vder,
             quantity=request.quantity,
-            value=request.value,
+            value=planned.limited.value,
+            clipped_w=planned.limited.clipped_w,
+            asked=request.asked,
             addressing=request.addressing,
             start=planned.start,
             duration_s=request.duration_s,
@@ -183,7 +203,8 @@ def _record(planned: _Planned, request: OrderRequest, *, reason: str, dry_run: b
         )
         record_shares(order, shares)
         CallableBlocks.record(order, calls, events)
-    return {**describe(order), "baseline_w": allocated.baseline_w + load_baseline_w, "unserved_w": unserved_w}
+    return {**describe(order), "baseline_w": allocated.baseline_w + load_baseline_w,
+            "unserved_w": unserved_w, "clipped_w": planned.limited.clipped_w}
 
 
 def _calls(
@@ -224,15 +245,16 @@ def _result(planned: _Planned, recorded: RecordedOrder, request: OrderRequest) -
     return result
 
 
-def _share_rows(allocated: GroupAllocation, href: Href, reason: str) -> list[ShareRow]:
-    """The shares of members, whose control is at `href`, or pending where each gets its own."""
+def _share_rows(allocated: GroupAllocation, href: Href, request: OrderRequest) -> list[ShareRow]:
+    """The shares of members, whose control is at `href`, or pending where each gets its own. The baseline of
+    who has never been read is unknown, where the order counts from it."""
     return [
         ShareRow(
             lfdi=part.member.lfdi,
             event_href=href,
             planned_w=part.planned_w,
-            baseline_w=part.baseline_w,
-            reason="; ".join(filter(None, (reason, part.reason))),
+            baseline_w=orderbaselines.recorded_w(part, request),
+            reason="; ".join(filter(None, (request.reason, part.reason))),
             pending=None if href else orderwork.control(part.base or {}),
             planned_var=part.planned_var,
         )
@@ -247,29 +269,6 @@ def _describe_control(document: Document) -> DerControlSummary | DrEventSummary 
     if document.kind == "EndDeviceControl":
         return drevents.describe(document)
     return reservationdocuments.describe(document)
-
-
-def _flexible_loads(
-    vder: VirtualDER, devices: Sequence[Member], start: Instant, duration_s: Seconds, addressing: str
-) -> FlexibleLoads | None:
-    """The cars and thermal loads of a virtual DER that get no setpoint of power; None where it has none.
-
-    Thermal loads that take a setpoint get one; cars that take one get it where it is broadcast to others too.
-    """
-    flexible = {lfdi: (device, kind) for device, lfdi, kind in sql.rows(
-        "SELECT d.id, d.lfdi, n.kind FROM membership m JOIN device d ON d.id = m.device_id JOIN device_type "
-        "n ON n.device_id = d.id "
-        "WHERE m.vder_id = ? AND n.kind IN ('ev', 'thermal')", vder.id)}
-    if not flexible:
-        return None
-    by_setpoint = {member.lfdi for member in devices if allocation.takes_power_setpoint(member)}
-    cars = {lfdi for lfdi, (_, kind) in flexible.items() if kind == "ev"}
-    if addressing != BROADCAST or by_setpoint <= cars:
-        by_setpoint -= cars
-    loads = FlexibleLoads.of(
-        vder, start, duration_s, [flexible[lfdi][0] for lfdi in by_setpoint & flexible.keys()]
-    )
-    return loads if loads.lfdis else None
 
 
 def _allocated_shares(allocated: GroupAllocation, shares: Mapping[Lfdi, _Sent]) -> list[AllocatedShare]:

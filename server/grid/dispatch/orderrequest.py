@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 from server.errors import Refused
 from server.grid.dispatch.allocation import BROADCAST, DispatchOptions
 from server.grid.dispatch.sharing import HEADROOM
-from server.models import VirtualDER
-from server.units import Instant, Seconds, SecondsExact, WattsPerSecond
+from server.models import DispatchOrder, VirtualDER
+from server.units import Instant, Lfdi, Seconds, SecondsExact, Watts, WattsPerSecond
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +20,9 @@ class OrderRequest:
     It lasts `duration_s` from `start` (None: now) on. `addressing` is "broadcast" or "device", `policy` one
     of `sharing.POLICIES`. Devices reach their power in `ramp_s`, or in the time in which the group changes
     by `ramp_rate_w_per_s`; `randomize_s` (signed) spreads start and end.
-    With `dry_run` the order is rolled back, and the result has its XML.
+    With `dry_run` the order is rolled back, and the result has its XML. With `override` it is not clipped to
+    the limits of virtual DERs. `baselines` are what members inject without it where that is known from
+    before, and not by their newest reading.
     """
     vder: str | int | VirtualDER
     quantity: str
@@ -33,6 +36,24 @@ class OrderRequest:
     randomize_s: Seconds = 0
     reason: str = ""
     dry_run: bool = False
+    override: bool = False
+    baselines: Mapping[Lfdi, Watts] = field(default_factory=dict)
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What is kept of the request so that it can be made again (see `again`)."""
+        return {"value": self.value, "policy": self.policy, "ramp_s": self.ramp_s,
+                "ramp_rate_w_per_s": self.ramp_rate_w_per_s, "randomize_s": self.randomize_s,
+                "override": self.override}
+
+    @classmethod
+    def again(
+        cls, order: DispatchOrder, start: Instant, duration_s: Seconds, reason: str, **changes: Any
+    ) -> Self:
+        """Return the request of an order once more, for another time, with these changes."""
+        assert order.asked is not None, order.id
+        return cls(vder=order.vder, quantity=order.quantity, duration_s=duration_s, start=start,
+                   addressing=order.addressing, reason=reason, **{**order.asked, **changes})
 
     @property
     def options(self) -> DispatchOptions:

@@ -138,7 +138,7 @@ def _publish(order: DispatchOrder, shares: Sequence[Share]) -> None:
     sql.many("DELETE FROM share WHERE order_id = ? AND lfdi = ?",
              ((order.id, lfdi) for lfdi in pending if lfdi not in hrefs))
     record_shares(order, [
-        ShareRow(lfdi, href, share.planned_w or 0.0, share.baseline_w or 0.0, share.reason,
+        ShareRow(lfdi, href, share.planned_w or 0.0, share.baseline_w, share.reason,
                  planned_var=share.planned_var)
         for lfdi, href in hrefs.items() for share in [pending[lfdi]]])
 

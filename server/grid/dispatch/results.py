@@ -45,9 +45,14 @@ class AllocatedShare(TypedDict):
 
 
 class RecordedOrder(OrderSummary):
-    """An order as it is recorded. `unserved_w` is the part of it that members cannot do."""
+    """An order as it is recorded.
+
+    `unserved_w` is the part of it that members cannot do, `clipped_w` what limits of virtual DERs take of its
+    change of injection; both have the order's sign.
+    """
     baseline_w: Watts
     unserved_w: Watts
+    clipped_w: Watts
 
 
 class CreatedOrder(RecordedOrder):

@@ -12,7 +12,7 @@ Data = dict[str, Any]
 
 class ShareRow(NamedTuple):
     """The share of one device in an order: the event that carries it out, its planned and its baseline
-    injection in W, and why it is this much.
+    injection in W (None: not known), and why it is this much.
 
     Where `pending` says what is to be published, there is no event yet (see orderwork). `planned_var` is its
     reactive injection, None where the order says nothing of it.
@@ -20,7 +20,7 @@ class ShareRow(NamedTuple):
     lfdi: str
     event_href: str
     planned_w: float
-    baseline_w: float
+    baseline_w: float | None
     reason: str
     pending: Data | None = None
     planned_var: float | None = None

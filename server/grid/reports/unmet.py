@@ -1,4 +1,4 @@
-"""What could not be kept in a time: which limit, car, comfort band or contract, by how much, and why.
+"""What could not be kept in a time: which limit, car, comfort band, contract or order, by how much, and why.
 
 Limits are held against what was measured, cars against their last report. What is expected of a time that is
 to come is listed as well, by the plan in force, so that the operator is told before it happens.
@@ -19,7 +19,7 @@ from server.grid.groups.tree import Tree
 from server.grid.optimisation.clusters import THERMAL
 from server.grid.reports import limitexcess
 from server.grid.reports.unmetresults import UnmetRow
-from server.models import Plan, VirtualDER, among
+from server.models import DispatchOrder, Plan, VirtualDER, among
 from server.resources import sql
 from server.units import Instant
 
@@ -27,7 +27,7 @@ LONGEST_S = 31 * 86400
 _DAY = 86400
 _CARS = (
     "SELECT d.name, d.lfdi, v.arrival_at, v.departure_at, v.energy_wh, v.power_w, v.reported_need_wh, "
-    "v.reported_at FROM charging_session v "
+    "v.reported_at, v.unmet_wh, v.unmet_reason FROM charging_session v "
     "JOIN membership m ON m.device_id = v.device_id JOIN device d ON d.id = v.device_id "
     "WHERE m.vder_id = ? AND NOT v.cancelled AND v.energy_wh > 0 AND v.departure_at >= ? "
     "AND v.departure_at < ? ORDER BY v.departure_at, d.lfdi"
@@ -57,17 +57,20 @@ def unmet(name: str, start: Instant, end: Instant) -> list[UnmetRow]:
         *_cars(area, start, end),
         *_comfort(tree, tree.subtree(area.id), start, end),
         *_contracts(area, start, min(end, clock.now())),
+        *_orders(tree.subtree(area.id), start, end),
     ]
     return rows
 
 
 def _cars(area: VirtualDER, start: Instant, end: Instant) -> Iterator[UnmetRow]:
-    """Yield the cars that left without what they wanted, by their last report."""
-    for name, lfdi, arrival_at, departure_at, energy_wh, power_w, need_wh, reported_at in sql.rows(
-            _CARS, area.id, start, min(end, clock.now())):
-        if reported_at is None or reported_at < arrival_at or (need_wh or 0.0) < NEGLIGIBLE_WH:
+    """Yield the cars that left, or will leave, without what they wanted."""
+    for (name, lfdi, arrival_at, departure_at, energy_wh, power_w, need_wh, reported_at, unmet_wh,
+         reason) in sql.rows(_CARS, area.id, start, end):
+        expected = departure_at > clock.now()
+        if not expected and reported_at is not None and reported_at >= arrival_at:
+            unmet_wh = need_wh
+        if (unmet_wh or 0.0) < NEGLIGIBLE_WH:
             continue
-        reason = "it was granted less than it asked for, or left earlier"
         most_wh = power_w * max(departure_at - arrival_at, 0) / 3600
         if energy_wh > most_wh + NEGLIGIBLE_WH:
             reason = (f"it asked for {energy_wh / 1000:.1f} kWh, and can take {most_wh / 1000:.1f} kWh while "
@@ -77,10 +80,10 @@ def _cars(area: VirtualDER, start: Instant, end: Instant) -> Iterator[UnmetRow]:
             "name": name or lfdi,
             "start": arrival_at,
             "end": departure_at,
-            "expected": False,
-            "energy_wh": round(need_wh, 1),
+            "expected": expected,
+            "energy_wh": round(unmet_wh, 1),
             "power_w": None,
-            "reason": reason,
+            "reason": reason or "it was granted less than it asked for, or left earlier",
         }
 
 
@@ -153,3 +156,23 @@ def _days(start: Instant, end: Instant) -> Iterator[Instant]:
         midnight = int(day.replace(hour=0, minute=0, second=0, microsecond=0).timestamp())
         yield midnight
         midnight += _DAY + 7200  # into the next day, however long this one is
+
+
+def _orders(numbers: list[int], start: Instant, end: Instant) -> Iterator[UnmetRow]:
+    """Yield the orders of which limits took a part, and that were not cancelled."""
+    chosen = DispatchOrder.select().where(
+        DispatchOrder.clipped_w.is_null(False) & DispatchOrder.cancelled_at.is_null()
+        & (DispatchOrder.start >= start) & (DispatchOrder.start < end))
+    for order in sorted(among(chosen, DispatchOrder.vder, numbers), key=lambda row: (row.start, row.id)):
+        if not order.clipped_w:
+            continue
+        yield {
+            "kind": "order",
+            "name": f"order {order.id}",
+            "start": order.start,
+            "end": order.start + order.duration_s,
+            "expected": order.start + order.duration_s > clock.now(),
+            "energy_wh": round(abs(order.clipped_w) * order.duration_s / 3600, 1),
+            "power_w": round(abs(order.clipped_w), 1),
+            "reason": "; ".join(order.warnings) or "a limit of its virtual DER, or of one above",
+        }

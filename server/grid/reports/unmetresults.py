@@ -7,11 +7,11 @@ from server.units import Instant, WattHours, Watts
 
 
 class UnmetRow(TypedDict):
-    """What could not be kept: a `limit`, a `car`, `comfort` or a `contract` (`kind`), of whom, by how much
-    and why. `expected` is what a plan expects of a time that is not over.
+    """What could not be kept: a `limit`, a `car`, `comfort`, a `contract` or an `order` (`kind`), of whom, by
+    how much and why. `expected` is what is expected of a time that is not over.
 
-    `energy_wh` is what is beyond a limit, or what a car or a comfort band lacks; `power_w` is the greatest
-    power beyond a limit.
+    `energy_wh` is what is beyond a limit, what a car or a comfort band lacks, or what limits took of an
+    order; `power_w` is the greatest power beyond a limit, or that of which an order was clipped.
     """
     kind: str
     name: str

@@ -62,6 +62,7 @@ CHANGES = {
         "solar /derp/2/dc/1",
     ),
     "dispatch order": ("solar --limit 40 --duration 5m", "dispatch", "solar order {next}"),
+    "dispatch override": ("{order}", "dispatch override", "solar order {next}"),
     "dispatch extend": ("{order} --by 5m", "dispatch extend", "solar order {next}"),
     "dispatch cancel": ("{order}", "dispatch cancel", "solar order {order}"),
     "envelope put": ("one --csv {envelope} --step 15m", "envelope put", "one from {envelope}"),
@@ -222,6 +223,7 @@ def run(device: peers.Peer, peer: Any, tmp_path: Path, request: pytest.FixtureRe
     drevents.create("street", {"DutyCycle": {"normalValue": 50}}, 600, category=1)
     lastcontact.flush()
     create_order("solar", 600, limit=50.0)
+    DispatchOrder.update(clipped_w=-500.0).execute()
     signals.put("street", "imbalance", [1000.0] * 96, NOON, 900)
     plans.save(plans.balance_of(virtualders.find("street")).vder, NOON, 900, PLAN, requested_by="bob")
     request.getfixturevalue("halted")

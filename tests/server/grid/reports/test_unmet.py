@@ -5,7 +5,7 @@ from server import clock
 from server.errors import Refused
 from server.grid.optimisation.clusters import BATTERY, THERMAL
 from server.grid.reports import unmet
-from server.models import ChargingSession, Participation, Plan
+from server.models import ChargingSession, DispatchOrder, Participation, Plan
 from tests.conftest import NOON
 from tests.server.grid.reports.conftest import DAY, HOUR, STEP, order, record
 
@@ -20,11 +20,19 @@ def session(number, departure, **more):
 
 
 def test_a_car_that_left_short_of_what_it_asked_for(street):
-    session(1, NOON - HOUR, reported_need_wh=5000.0, reported_at=NOON - HOUR - 60)
-    session(2, NOON - 5 * HOUR, reported_need_wh=0.0, reported_at=NOON - 6 * HOUR)
+    session(1, NOON - HOUR, reported_need_wh=5000.0, reported_at=NOON - HOUR - 60, unmet_wh=4000.0,
+            unmet_reason="the import limit of street")
+    session(2, NOON - 5 * HOUR, reported_need_wh=0.0, reported_at=NOON - 6 * HOUR, unmet_wh=3000.0)
     row, = rows("car")
     assert (row["name"], row["energy_wh"], row["expected"]) == ("d2", 5000, False)
-    assert row["reason"] == "it was granted less than it asked for, or left earlier"
+    assert row["reason"] == "the import limit of street"
+
+
+def test_a_car_that_will_leave_short_is_told_before(street):
+    session(1, NOON + 2 * HOUR, unmet_wh=7000.0, unmet_reason="the import limit of street")
+    row, = rows("car")
+    assert row["expected"] and (row["start"], row["end"]) == (NOON - HOUR, NOON + 2 * HOUR)
+    assert row["reason"] == "the import limit of street"
 
 
 def test_a_car_that_asked_for_what_it_cannot_take(street):
@@ -55,6 +63,16 @@ def test_contracts_that_were_overdrawn(street):
     reasons = [row["reason"] for row in rows("contract", NOON - 3 * DAY)]
     assert reasons == ["event 3 of a season in which 2 were agreed",
                        "3.0 h in a day for which 1.5 h were agreed"]
+
+
+def test_orders_of_which_a_limit_took_a_part(street):
+    row = order(street, NOON, HOUR, {1: (1000, 0)})
+    DispatchOrder.update(clipped_w=500.0, warnings=["street: 500 W are beyond its limit"]).where(
+        DispatchOrder.id == row.id).execute()
+    order(street, NOON, HOUR, {1: (1000, 0)})
+    found, = rows("order")
+    assert (found["name"], found["power_w"], found["energy_wh"]) == (f"order {row.id}", 500, 500)
+    assert found["reason"] == "street: 500 W are beyond its limit"
 
 
 def test_limits_of_what_is_over(street):
