@@ -15,15 +15,20 @@ from server.grid.controls import reservationpolicy, reservations
 from server.grid.controls.reservationdocuments import (LIST, find_request, live_responses, parse_request,
                                                        request_of)
 from server.grid.controls.reservationheadroom import headroom
-from server.grid.fleet import chargingsessions, setpoints
+from server.grid.fleet import chargingsessions, setpoints, stops
 from server.grid.fleet.reservationoffer import ReservationOffer
-from server.models import Balance, Device, Document, Membership
+from server.models import Balance, Device, Document, Membership, VirtualDER
 from server.resources import pollrates, sql, store
 from server.resources.codes import EventStatus, RequestStatus
 from server.resources.hooks import Change, after
 from server.units import Href, Lfdi
 
 _OFF = "off"
+_OFFERS = (
+    "SELECT x.href FROM charging_session x JOIN membership m ON m.device_id = x.device_id "
+    "JOIN document d ON d.href = x.href "
+    "WHERE m.vder_id = ? AND x.energy_wh < 0 AND x.cancelled = ? AND x.departure_at > ? ORDER BY x.href"
+)
 
 
 @after("POST", "FlowReservationRequest")
@@ -68,6 +73,8 @@ def answer(href: Href) -> None:
     steps = headroom(request, requested, lock=True)
     if chargingsessions.faults(request.submitted):
         choose = reservationpolicy.defer  # an operator grants what the device must mean
+    elif requested.energy_wh < 0 and stops.holding(request.audience or ""):
+        choose = reservationpolicy.defer  # until it is resumed
     elif not _in_automatic_area(request.audience):
         choose = reservationpolicy.earliest
     elif requested.energy_wh > 0:
@@ -76,6 +83,17 @@ def answer(href: Href) -> None:
         # No plan counts on energy that a device offers: an operator grants it where it is of use.
         choose = reservationpolicy.defer
     reservations.replace(request, _representable(choose(requested, steps, clock.now(), lead_s)))
+
+
+def answer_discharges(vder: VirtualDER) -> int:
+    """Grant anew, by the policy, what members of a virtual DER offer to discharge and whose time is not over;
+    return how many offers that are."""
+    if settings.reservation_policy == _OFF:
+        return 0
+    requests = [href for href, in sql.rows(_OFFERS, vder.id, False, clock.now())]
+    for href in requests:
+        answer(href)
+    return len(requests)
 
 
 def release(response: Document) -> None:

@@ -15,14 +15,18 @@ from server.grid.controls import dercontrols
 from server.grid.controls.reservationpolicy import ReservationRequest
 from server.grid.controls.results import ReservationSummary
 from server.grid.fleet.reservationoffer import ReservationOffer
-from server.models import Document
-from server.resources import documents, hexbinary, quantities, store, table
+from server.models import Document, VirtualDER
+from server.resources import documents, hexbinary, quantities, sql, store, table
 from server.resources.codes import EventStatus
-from server.units import Href, WattHours
+from server.units import Href, Instant, WattHours
 
 Data = dict[str, Any]
 KIND, LIST = "FlowReservationResponse", "FlowReservationResponseList"
 _INT48 = 1 << 47
+_WITH_SESSIONS = (
+    "SELECT DISTINCT x.device_id FROM charging_session x JOIN membership m ON m.device_id = x.device_id "
+    "WHERE m.vder_id = ? AND x.departure_at > ?"
+)
 _DESCRIPTION_CHARACTERS = 32  # String32
 
 
@@ -94,6 +98,14 @@ def live_responses(requests: Mapping[Href, str]) -> dict[Href, list[Document]]:
             live[document.parent, document.submitted["subject"]].append(document)
     return {request: live[flowreservation.responses_href(request), mrid]
             for request, mrid in requests.items()}
+
+
+def live_discharges(vder: VirtualDER, at: Instant) -> list[Document]:
+    """Return the scheduled and active FlowReservationResponses by which members discharge."""
+    parents = [f"/edev/{device}/frp" for device, in sql.rows(_WITH_SESSIONS, vder.id, at)]
+    return [document for document in documents.among("parent", parents, f"AND {documents.LISTED}")
+            if document.kind == KIND and document.status["currentStatus"] <= EventStatus.ACTIVE
+            and (quantities.base_value(document.submitted["powerAvailable"]) or 0.0) < 0]
 
 
 def add_responses(

@@ -17,6 +17,7 @@ from server.grid.controls.reservationdocuments import (add_responses, describe, 
                                                        live_responses, parse_request, request_of)
 from server.grid.controls.reservationheadroom import headroom
 from server.grid.controls.results import CancelledReservations, GrantedReservation, RequestState
+from server.grid.fleet import stops
 from server.grid.fleet.reservationoffer import ReservationOffer
 from server.models import Document
 from server.resources import documents, dryrun, quantities, store
@@ -47,8 +48,8 @@ def grant(
 
     What was granted before is superseded where it shares time with this, and cancelled where it does not.
     `energy_wh` is by default what flows at that power in that time. With `dry_run` it is rolled back, and the
-    result has its XML. Refused (409) where the request was cancelled, (400) where power would flow in the
-    other direction than requested, or outside the interval requested.
+    result has its XML. Refused (409) where the request was cancelled, or a stop forbids to discharge, (400)
+    where power would flow in the other direction than requested, or outside the interval requested.
     """
     begins_at = clock.now() if start is None else start
     if energy_wh is None:
@@ -74,6 +75,9 @@ def _check_offer(request: Document, offer: ReservationOffer) -> None:
             "charging, which is positive" if requested.energy_wh > 0 else "discharging, which is negative"
         )
         raise Refused(400, f"{offer.power_w:g} W and {offer.energy_wh:g} Wh: the request is for {direction}")
+    stop = stops.holding(request.audience or "") if offer.power_w < 0 else None
+    if stop is not None:
+        raise Refused(409, stop.refusal)
     if offer.start < requested.start or offer.start + offer.duration_s > requested.end:
         raise Refused(400, f"the request is for {requested.start} to {requested.end}, not for "
                            f"{offer.start} to {offer.start + offer.duration_s}")

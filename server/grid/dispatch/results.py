@@ -98,13 +98,15 @@ class UnstoppedDevice(TypedDict):
 
 class RecordedStop(TypedDict):
     """A stop of a virtual DER with so many `members`, of which some generate and are `stopped` by it, and
-    some were before. `id` is the number of its order, None in a dry run."""
+    some were before. `reservations` are the grants to discharge that end. `id` is the number of its order,
+    None in a dry run."""
     id: int | None
     vder: str
     reason: str
     members: int
     stopped: int
     already_stopped: int
+    reservations: int
     warnings: list[str]
 
 
@@ -120,11 +122,13 @@ class StoppedVder(RecordedStop):
 class ResumedVder(TypedDict):
     """The end of the stops of a virtual DER (the numbers of their `orders`), which held `resumed` members.
 
-    They begin again at once, or over `staggered_s`.
+    They begin again at once, or over `staggered_s`. `reservations` are the offers to discharge that are
+    answered anew.
     """
     vder: str
     orders: list[int]
     resumed: int
+    reservations: int
     since: Instant
     staggered_s: Seconds
     reason: str

@@ -5,8 +5,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from server import clock
 from server.errors import Refused
-from server.grid.controls import modewords
+from server.grid.controls import modewords, reservationdocuments
 from server.grid.dispatch import stopmodes
 from server.grid.dispatch.allocation import BROADCAST, DEVICE
 from server.grid.dispatch.results import StoppedKind, UnstoppedDevice
@@ -15,7 +16,7 @@ from server.grid.fleet import members
 from server.grid.fleet.members import Member
 from server.grid.groups import virtualders
 from server.grid.groups.tree import Tree
-from server.models import Device, VirtualDER
+from server.models import Device, Document, VirtualDER
 from server.resources import sql
 from server.units import Href
 
@@ -28,7 +29,8 @@ _MAY_GENERATE = ("storage", "pv", "ev", "other")  # kinds of device that generat
 @dataclass(frozen=True, kw_only=True)
 class PlannedStop:
     """A stop as it is about to be recorded. `devices` are members by number, `wanted` the modes by which
-    each is to be stopped, `vders` the virtual DERs that carry controls."""
+    each is to be stopped, `vders` the virtual DERs that carry controls, `discharges` the
+    FlowReservationResponses that end."""
     vder: VirtualDER
     devices: dict[int, Member]
     wanted: dict[int, Modes]
@@ -37,6 +39,7 @@ class PlannedStop:
     vders: Mapping[int, VirtualDER]
     not_stopped: list[UnstoppedDevice]
     already_stopped: int
+    discharges: list[Document]
 
     @property
     def scopes(self) -> set[Href]:
@@ -65,7 +68,8 @@ def plan(vder: VirtualDER) -> PlannedStop:
         elif not member.ders and kinds.get(device.id, "other") in _MAY_GENERATE:
             not_stopped.append(_unstopped(device, kinds, NOTHING_REPORTED))
     already_stopped = sum(member.stopped for member in devices.values())
-    if not wanted:
+    discharges = reservationdocuments.live_discharges(vder, clock.now())
+    if not wanted and not discharges:
         raise Refused(409, _why_none(vder, len(rows), already_stopped, not_stopped))
     tree = Tree.read(include=[vder])
     nodes = {number: tree.vders[number] for number in tree.subtree(vder.id)}
@@ -75,7 +79,7 @@ def plan(vder: VirtualDER) -> PlannedStop:
     return PlannedStop(
         vder=vder, devices=devices, wanted=wanted, kinds=kinds, reach=reach,
         vders={number: nodes[number] for number in reach.modes},
-        not_stopped=not_stopped, already_stopped=already_stopped)
+        not_stopped=not_stopped, already_stopped=already_stopped, discharges=discharges)
 
 
 def _unstopped(device: Device, kinds: Mapping[int, str], reason: str) -> UnstoppedDevice:

@@ -3,7 +3,9 @@
 A stop is an order of the quantity `stop`: controls in the modes that each member takes (see `stopmodes`), in
 as few programs as can carry them, each of which has the strongest primacy of all until the stop is ended.
 What is broadcast is published as the order is recorded, what goes to single devices after it (see
-`orderwork`). Whoever is stopped is in no plan and no other order. Injection is positive, in W.
+`orderwork`). What members were granted to discharge ends with it, and nothing of that kind is granted until
+it is ended: then what they still offer is answered anew. Whoever is stopped is in no plan and no other order.
+Injection is positive, in W.
 """
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from contextlib import nullcontext
 
 from server import actors, audit, clock
 from server.errors import Refused
-from server.grid.controls import dercontrols, envelopepublication, modewords
+from server.grid.controls import dercontrols, envelopepublication, modewords, reservationanswers
 from server.grid.dispatch import orders, orderwork, stopmodes, stopplanning
 from server.grid.dispatch.allocation import BROADCAST, DEVICE
 from server.grid.dispatch.orderwork import Progress
@@ -71,6 +73,7 @@ def _record(planned: PlannedStop, *, reason: str, dry_run: bool) -> RecordedStop
         warnings = _superseded(planned.vders.values())
         marked = {vder.id: vder, **planned.vders}
         programs.set_stopped(list(marked.values()), True)
+        store.cancel_all((response.href for response in planned.discharges), reason=DESCRIPTION)
         hrefs = dercontrols.publish_all(
             {planned.vders[number].program: stopmodes.base(modes) for number, modes in reach.modes.items()},
             event, ramp_s=RAMP_S)
@@ -99,6 +102,7 @@ def _record(planned: PlannedStop, *, reason: str, dry_run: bool) -> RecordedStop
         "members": len(planned.devices),
         "stopped": len(planned.wanted),
         "already_stopped": planned.already_stopped,
+        "reservations": len(planned.discharges),
         "warnings": warnings,
     }
 
@@ -175,9 +179,10 @@ def _resume(vder: VirtualDER, staggered: bool, *, reason: str, dry_run: bool) ->
             lfdis |= {lfdi for lfdi, in sql.rows("SELECT lfdi FROM share WHERE order_id = ?", order.id)}
             _end(order, staggered, reason)
         programs.set_stopped([vder], False)
+        reservations = reservationanswers.answer_discharges(vder)
         return {"vder": vder.name, "orders": [stop.order for stop in own], "resumed": len(lfdis),
-                "since": min(stop.since for stop in own), "staggered_s": RESUME_SPREAD_S * staggered,
-                "reason": reason, "dry_run": dry_run}
+                "reservations": reservations, "since": min(stop.since for stop in own),
+                "staggered_s": RESUME_SPREAD_S * staggered, "reason": reason, "dry_run": dry_run}
 
 
 def _check_resumable(vder: VirtualDER, own: list[Stop], others: list[Stop]) -> None:

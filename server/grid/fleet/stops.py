@@ -25,6 +25,11 @@ _LFDIS = (f"SELECT s.lfdi FROM share s JOIN dispatch_order o ON o.id = s.order_i
           f"WHERE s.lfdi IN ({{}}) AND {_IN_FORCE}")
 
 
+_HOLDING = ("SELECT o.id, o.vder_id, v.name, o.created_at FROM dispatch_order o "
+            "JOIN virtual_der v ON v.id = o.vder_id JOIN membership m ON m.vder_id = o.vder_id "
+            f"JOIN device d ON d.id = m.device_id WHERE {_IN_FORCE} AND d.lfdi = ? ORDER BY o.id")
+
+
 class Stop(NamedTuple):
     """A stop in force: the number of its order, its virtual DER, and since when."""
     order: int
@@ -42,6 +47,13 @@ class Stop(NamedTuple):
 def in_force() -> list[Stop]:
     """Return the stops in force, in the order in which they were made."""
     return [Stop(*row) for row in sql.rows(_STOPS)]
+
+
+def holding(lfdi: Lfdi) -> Stop | None:
+    """Return the stop in force of a virtual DER that a device is in, whether or not it was told of it; None
+    where there is none."""
+    row = sql.row(f"{_HOLDING} LIMIT 1", lfdi)
+    return None if row is None else Stop(*row)
 
 
 def stopped_devices(vder: VirtualDER) -> set[int]:

@@ -9,7 +9,7 @@ import pytest
 from server import clock, worker
 from server.actors import acting
 from server.errors import Refused
-from server.grid.controls import dercontrols
+from server.grid.controls import dercontrols, reservations
 from server.grid.dispatch import orderchanges, orders, orderwork, stopplanning, stops
 from server.grid.fleet import eligibility, fleetstate, members, rotation
 from server.grid.groups import virtualders
@@ -17,6 +17,7 @@ from server.grid.reports import evaluatedevents, orderprogress, performance
 from server.models import AuditEntry, Device, DispatchOrder, Share, VirtualDER
 from server.resources import store
 from server.resources.codes import EventStatus
+from server.resources.quantities import base_value
 from tests.ordered import create_order
 from tests.server.grid.conftest import CONNECT, ENERGIZE, FIXED_W, MAX_LIM_W
 from tests.server.grid.dispatch.test_orders import controls_of
@@ -257,3 +258,58 @@ def test_what_came_of_a_stop_is_of_its_last_day_and_no_report_of_an_area(town: H
     assert (event.start, event.end) == (clock.now() - 86400, clock.now())
     assert orderprogress.show(number)["status"] == "active"
     assert performance.area_performance("town", 0, clock.now() + 1) == []
+
+
+# --- flow reservations by which members discharge -------------------------------------------------
+
+def offers(home: Any, hours: int, energy: int = -4000, mrid: str = "0ACE000000000000000000000000000A") -> str:
+    """A charger offers to discharge (or asks to charge) within so many hours from now; the request's href."""
+    now = clock.now()
+    reply = home.client.post(f"/edev/{home.device.id}/frq", "FlowReservationRequest", {
+        "mRID": mrid, "creationTime": now, "energyRequested": {"multiplier": 0, "value": energy},
+        "powerRequested": {"multiplier": 0, "value": 2000},
+        "intervalRequested": {"start": now, "duration": hours * 3600},
+        "RequestStatus": {"dateTime": now, "requestStatus": 0}})
+    assert reply.status == 201
+    return str(reply.location)
+
+
+def granted(home: Any) -> list[tuple[int, int]]:
+    """(start, W) of each live grant of a device."""
+    return [(response.submitted["interval"]["start"], round(base_value(response.submitted["powerAvailable"])))
+            for response in store.items(f"/edev/{home.device.id}/frp")
+            if response.status["currentStatus"] <= EventStatus.ACTIVE]
+
+
+def test_a_stop_ends_what_was_granted_to_discharge_and_nothing_else(town: Homes) -> None:
+    charger = town["charger"]
+    offer = offers(charger, 4)
+    offers(charger, 9, 5000, "0ACE000000000000000000000000000B")
+    assert sorted(power_w for _, power_w in granted(charger)) == [-2000, 2000]
+    assert stops.stop("town", dry_run=True)["reservations"] == 1 and len(granted(charger)) == 2
+    assert stops.stop("town")["reservations"] == 1
+    assert [power_w for _, power_w in granted(charger)] == [2000]
+    with pytest.raises(Refused, match="town is stopped since"):
+        reservations.grant(offer, -1000, 600)
+    offers(charger, 3, -1000, "0ACE000000000000000000000000000C")
+    assert min(power_w for _, power_w in granted(charger)) == 0, "what is offered meanwhile waits"
+    clock.advance(1800)
+    assert stops.resume("town")["reservations"] == 1, "the last offer takes the place of the first"
+    assert min(granted(charger), key=lambda grant: grant[1]) == (clock.now() + 300, -2000)
+
+
+def test_what_has_expired_is_not_granted_when_it_is_resumed(town: Homes) -> None:
+    offers(town["charger"], 1)
+    stops.stop("town")
+    clock.advance(2 * 3600)
+    assert stops.resume("town")["reservations"] == 0 and granted(town["charger"]) == []
+
+
+def test_one_that_can_only_discharge_by_reservation_is_stopped(home: Callable[..., Any]) -> None:
+    car = home(1, "evcharger", area="cars")
+    virtualders.create("cars", "area = cars")
+    with pytest.raises(Refused, match="no member of cars can be stopped"):
+        stops.stop("cars")
+    offers(car, 2)
+    assert (stops.stop("cars")["stopped"], granted(car)) == (0, [])
+    assert stops.resume("cars")["reservations"] == 1 and [power_w for _, power_w in granted(car)] == [-2000]
