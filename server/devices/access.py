@@ -57,6 +57,11 @@ def caller(lfdi: Lfdi, sfdi: int) -> Caller:
     return Caller(lfdi, sfdi, *row) if row else Caller(lfdi, sfdi)
 
 
+def presumed(lfdi: Lfdi, sfdi: int) -> Caller:
+    """Return the caller as one that is enrolled, which nobody has looked up: for what shows that it is."""
+    return Caller(lfdi, sfdi, state=Device.ENROLLED)
+
+
 def admit(caller: Caller, method: str, match: Match | None) -> None:
     """Refuse what a caller may not do with any resource of this kind (403, 404, 405).
 

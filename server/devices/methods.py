@@ -38,6 +38,15 @@ def _list(context: RequestContext) -> ListPage:
     return ListPage(row.element, page)
 
 
+def shows_enrolment(context: RequestContext, result: Result) -> bool:
+    """Return whether what a GET found is there for enrolled callers only.
+
+    An empty list at the root is there for everybody; of any other the caller sees items, or what is above.
+    """
+    return isinstance(result, Fragment) or (
+        isinstance(result, ListPage) and (result.page.all > 0 or table.parent(context.href) != ""))
+
+
 def put(context: RequestContext) -> Created | Changed:
     """Replace a resource by the submitted document, or create it. Refused (400, 403, 404)."""
     name, data = context.read_document()

@@ -6,6 +6,7 @@ results below, from which `protocol/views.py` makes the response.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -102,14 +103,17 @@ def list_parameters(query: str, accepted: str) -> ListParameters:
 
     Refused (400) where one is not a number from 0 on.
     """
-    if not query:
-        return ListParameters(0, None, settings.list_limit)
+    start, after, limit = _numbers(query, accepted)
+    return ListParameters(start or 0, after, min(settings.list_limit if limit is None else limit, MAX_PAGE))
+
+
+@lru_cache(maxsize=1024)
+def _numbers(query: str, accepted: str) -> tuple[int | None, int | None, int | None]:
+    """Return the values of s, a and l, None for what is not said; devices repeat a few queries for ever."""
     values: dict[str, int] = {}
     for name, text in parse_qsl(query, keep_blank_values=True):
         if name in {*accepted} and name not in values:
             if not text.isascii() or not text.isdigit():
                 raise Refused(400, f"list parameter {name}={text} is not a whole number from 0 on")
             values[name] = min(int(text[:20]), _MAX_INSTANT if name == "a" else _MAX_NUMBER)
-    return ListParameters(
-        values.get("s", 0), values.get("a"), min(values.get("l", settings.list_limit), MAX_PAGE)
-    )
+    return values.get("s"), values.get("a"), values.get("l")

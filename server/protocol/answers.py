@@ -1,10 +1,15 @@
-"""Responses: documents with an ETag, responses without a body, `<Error>`s."""
+"""Answers: documents with an ETag, answers without a body, `<Error>`s.
+
+They are plain values and not Flask's responses, whose headers alone took as long as the document's way out of
+the database.
+"""
 from __future__ import annotations
 
 import re
 import zlib
-
-from flask import Request, Response
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, NamedTuple
 
 from server.errors import Refused
 from server.protocol.message import REASON_CODES
@@ -15,19 +20,27 @@ from server.resources.quotas import OverQuota
 SEP_XML = "application/sep+xml"
 LEVEL_2023 = "application/sep+xml; level=-S2"
 _EDITIONS = {2018: SEP_XML, 2023: LEVEL_2023}
+STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 MAX_REASON = 500  # characters of the reason in an Error: what was sent is not echoed at length
 _NOT_IN_COMMENTS = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def edition(request: Request) -> int:
-    """Return the edition of the standard for the response: 2023 or 2018.
+class Answer(NamedTuple):
+    """A status, headers by name, and a body, for a request that reached the application."""
+    status: int
+    headers: dict[str, str]
+    body: bytes = b""
+
+
+def edition(environ: Mapping[str, Any]) -> int:
+    """Return the edition of the standard for the answer to a request (its WSGI environ): 2023 or 2018.
 
     It is 2023 where the first XML type in Accept, or without Accept the Content-Type of the request, has
     level=-S2. Refused (406) where Accept has no XML type.
     """
-    accept = request.environ.get("HTTP_ACCEPT")
+    accept = environ.get("HTTP_ACCEPT")
     if not accept or accept == SEP_XML:
-        return _edition(request.environ.get("CONTENT_TYPE") or "")
+        return _edition(environ.get("CONTENT_TYPE") or "")
     for part in accept.lower().split(","):
         if part.strip().startswith(
             ("application/sep+xml", "*/*", "application/*", "application/xml", "text/xml")
@@ -40,35 +53,28 @@ def _edition(media_type: str) -> int:
     return 2023 if "s2" in media_type.lower().partition("level=")[2] else 2018
 
 
-def document(name: str, fragment: bytes, request: Request, edition: int) -> Response:
+def document(name: str, fragment: bytes, environ: Mapping[str, Any], edition: int) -> Answer:
     """Return 200 with a document, or 304 where the client has it already."""
-    body = codec.wrap(name, fragment)
-    return bytes_of(body, request, edition)
+    return bytes_of(codec.wrap(name, fragment), environ, edition)
 
 
-def bytes_of(body: bytes, request: Request, edition: int) -> Response:
+def bytes_of(body: bytes, environ: Mapping[str, Any], edition: int) -> Answer:
     """Return 200 with these bytes, or 304 where the client has them already."""
     etag = f'"{zlib.crc32(body):08x}{len(body):x}"'
-    known = request.environ.get("HTTP_IF_NONE_MATCH")
+    known = environ.get("HTTP_IF_NONE_MATCH")
     if known and (known == "*" or etag in known):
-        return Response(status=304, headers={"ETag": etag})
-    response = Response(body, content_type=_EDITIONS[edition])
-    response.headers["ETag"] = etag
-    return response
+        return Answer(304, {"ETag": etag})
+    headers = {"Content-Type": _EDITIONS[edition], "Content-Length": str(len(body)), "ETag": etag}
+    return Answer(200, headers, body)
 
 
-def empty(status: int, location: str | None = None) -> Response:
+def empty(status: int, location: str = "") -> Answer:
     """Return 201 or 204 without a body."""
-    response = Response(status=status)
-    del response.headers["Content-Type"]
-    if status != 204:
-        response.headers["Content-Length"] = "0"
-    if location:
-        response.headers["Location"] = location
-    return response
+    length = {} if status == 204 else {"Content-Length": "0"}
+    return Answer(status, length | ({"Location": location} if location else {}))
 
 
-def error(refused: Refused) -> Response:
+def error(refused: Refused) -> Answer:
     """Return an `<Error>`. The message is a comment in it, since the type has no element for it."""
     code = REASON_CODES.get(refused.status, ReasonCode.VALUES)
     if isinstance(refused, OverQuota) and refused.status == 403:
@@ -79,9 +85,9 @@ def error(refused: Refused) -> Response:
         data["maxRetryDuration"] = int(retry)
     why = refused.why if len(refused.why) <= MAX_REASON else f"{refused.why[:MAX_REASON]} …"
     fragment = codec.fragment("Error", data).replace(b">", b">" + _comment(why), 1)
-    return Response(
-        codec.wrap("Error", fragment), refused.status, headers=refused.headers, content_type=SEP_XML
-    )
+    body = codec.wrap("Error", fragment)
+    headers = {**refused.headers, "Content-Type": SEP_XML, "Content-Length": str(len(body))}
+    return Answer(refused.status, headers, body)
 
 
 def _comment(text: str) -> bytes:

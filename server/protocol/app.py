@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from flask import Flask, Request, Response
+from flask import Flask
 from werkzeug.exceptions import HTTPException
 
 from server import alarms, diskspace, logs
@@ -17,6 +17,7 @@ from server.models import Device, check_schema, discard_connection, first_statem
 from server.models.diskfull import is_disk_full
 from server.models.unavailable import DATABASE_ERRORS, reason, verb
 from server.protocol import answers, views
+from server.protocol.answers import Answer
 from server.resources.quotas import ALARM, OverQuota
 
 if TYPE_CHECKING:
@@ -30,35 +31,41 @@ CHECK_S = 1.0  # between looks whether the tables are still those of this versio
 _check_at = 0.0
 
 
-class DeviceRequest(Request):
-    """A request, which adds its fields to the log records that are written meanwhile."""
-    refusal = ""  # why it was refused, in words
+class InProgress:
+    """A request (its WSGI environ), which adds its fields to the log records that are written meanwhile."""
+
+    def __init__(self, environ: WSGIEnvironment):
+        self.environ = environ
+        self.refusal = ""  # why it was refused, in words
 
     def log_fields(self) -> logs.Fields:
         """Return the LFDI of the caller, the method and the path."""
-        peer = self.environ.get(identity.PEER)
-        return {"lfdi": peer and peer.lfdi, "method": self.method, "path": self.full_path.rstrip("?")}
+        peer, query = self.environ.get(identity.PEER), self.environ["QUERY_STRING"]
+        path = self.environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
+        return {"lfdi": peer and peer.lfdi, "method": self.environ["REQUEST_METHOD"],
+                "path": f"{path}?{query}" if query else path}
 
 
 class DeviceInterface(Flask):
     """Flask with one view for all requests.
 
-    Nothing is routed, and the view gets the request as an argument, so the contexts of Flask
-    (`flask.request` and so on) are not set up.
+    Nothing is routed, and the view takes the environ and returns a plain Answer, so neither the contexts of
+    Flask (`flask.request` and so on) nor its responses are made.
     """
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request (PEP 3333)."""
-        request = DeviceRequest(environ)
+        request = InProgress(environ)
         token = logs.scope.set(request)
         try:
             started = time.perf_counter()
-            response = _answer(request)
+            answer = _answer(request)
             if settings.access_log:
-                _log_access(response, time.perf_counter() - started, request.refusal)
+                _log_access(answer, time.perf_counter() - started, request.refusal)
         finally:
             logs.scope.reset(token)
-        return response(environ, start_response)
+        start_response(answers.STATUS_LINES[answer.status], list(answer.headers.items()))
+        return () if environ["REQUEST_METHOD"] == "HEAD" else (answer.body,)
 
 
 def create() -> Flask:
@@ -66,17 +73,17 @@ def create() -> Flask:
     return DeviceInterface("server", static_folder=None)
 
 
-def _log_access(response: Response, duration_s: float, refusal: str) -> None:
+def _log_access(answer: Answer, duration_s: float, refusal: str) -> None:
     """Log how a request was answered; caller, method and path are fields of the context."""
-    fields = {"status": response.status_code, "bytes": response.content_length or 0,
+    fields = {"status": answer.status, "bytes": len(answer.body),
               "ms": round(duration_s * 1000, 1), **({"reason": refusal} if refusal else {})}
     words = f"answered {fields['status']}, {fields['bytes']} bytes in {fields['ms']} ms"
     access.info("%s", f"{words}: {refusal}" if refusal else words, extra={"fields": fields})
 
 
-def _answer(request: DeviceRequest) -> Response:
+def _answer(request: InProgress) -> Answer:
     try:
-        return _respond(request)
+        return _respond(request.environ)
     except Refused as refused:
         refusal = refused
     except DATABASE_ERRORS as error:
@@ -101,11 +108,11 @@ def _raise_alarm(refusal: OverQuota) -> None:
         log.warning("the alarm was not stored: %s", error)
 
 
-def _respond(request: DeviceRequest) -> Response:
+def _respond(environ: WSGIEnvironment) -> Answer:
     _check_schema()
-    peer = identity.peer_of(request.environ)
+    peer = identity.peer_of(environ)
     lastcontact.record(peer.lfdi)
-    return views.respond(request, peer.lfdi, peer.sfdi)
+    return views.respond(environ, peer.lfdi, peer.sfdi)
 
 
 def _check_schema() -> None:

@@ -1,40 +1,55 @@
 """The one view: GET, HEAD, PUT, POST and DELETE for every row of the table."""
 from __future__ import annotations
 
-from flask import Request, Response
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from flask import Request
 
 from server.config import settings
 from server.devices import access, methods
 from server.devices.requestcontext import Changed, Created, Fragment, ListPage, RequestContext, Result
 from server.errors import Refused
+from server.models import first_statement
 from server.protocol import answers
 from server.resources import codec, hooks, pollrates, schema, table
 
 
-def respond(request: Request, lfdi: str, sfdi: int) -> Response:
-    """Return the response to a device's request. Refused where it gets none."""
-    href = request.path
+def respond(environ: dict[str, Any], lfdi: str, sfdi: int) -> answers.Answer:
+    """Return the answer to a device's request (its WSGI environ). Refused where it gets none."""
+    href = f"/{environ['PATH_INFO'].lstrip('/')}"
     match = table.match(href)
+    method = environ["REQUEST_METHOD"].upper()
+    instead = hooks.instead_of("GET" if method == "HEAD" else method, match.row.name) if match else None
+    if method in access.SAFE and match and match.row.allows(method) and not instead:
+        # who sees a stored document is enrolled: one statement answers whether both is so
+        with suppress(Refused):
+            context = _context(environ, access.presumed(lfdi, sfdi), match, href)
+            result = first_statement(partial(methods.get, context))
+            if methods.shows_enrolment(context, result):
+                return _answer(result, context, environ)
     caller = access.caller(lfdi, sfdi)
-    method = request.method
     access.admit(caller, method, match)
     assert match is not None
-    edition = answers.edition(request)
+    context = _context(environ, caller, match, href)
+    return _answer(instead(context) if instead else methods.BY_NAME[method](context), context, environ)
+
+
+def _context(environ: dict[str, Any], caller: access.Caller, match: table.Match, href: str) -> RequestContext:
+    edition, most = answers.edition(environ), _longest(match.row)
     if edition != 2018:
         caller = caller._replace(edition=edition)
-    query, most = request.environ["QUERY_STRING"], _longest(match.row)
-    context = RequestContext(caller, match, href, edition, query, lambda: read(request, most))
-    instead = hooks.instead_of("GET" if method == "HEAD" else method, match.row.name)
-    result = instead(context) if instead else methods.BY_NAME[method](context)
-    return _response(result, context, request)
+    return RequestContext(caller, match, href, edition, environ["QUERY_STRING"],
+                          lambda: read(Request(environ), most))
 
 
-def _response(result: Result, context: RequestContext, request: Request) -> Response:
-    """Return the response for a result."""
+def _answer(result: Result, context: RequestContext, environ: dict[str, Any]) -> answers.Answer:
+    """Return the answer for a result."""
     if isinstance(result, Fragment):
-        return answers.document(result.name, result.xml, request, context.edition)
+        return answers.document(result.name, result.xml, environ, context.edition)
     if isinstance(result, ListPage):
-        return answers.bytes_of(_list(result, context), request, context.edition)
+        return answers.bytes_of(_list(result, context), environ, context.edition)
     if isinstance(result, Created):
         return answers.empty(201, result.href)
     assert isinstance(result, Changed), result

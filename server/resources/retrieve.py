@@ -1,18 +1,21 @@
 """How documents are read: keyed lookups that copy bytes.
 
-`reader` is the LFDI of the caller; None reads as the operator, to whom everything is visible.
+`reader` is the LFDI of the caller, who sees the documents of its audiences as long as it is enrolled; None
+reads as the operator, to whom everything is visible.
 """
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from server.models import is_postgres
+from server.models import Device, is_postgres
 from server.resources import documents, sql
 from server.units import Href
 
 PAGE_BYTES = 1 << 20  # of the items of a page; small devices, and this server, have to hold it in memory
-_VISIBLE = "audience IN (SELECT audience FROM audience WHERE lfdi = ?)"
+_AUDIENCES = ("SELECT of_device.audience FROM device CROSS JOIN audience AS of_device WHERE device.lfdi = ? "
+              f"AND device.state = '{Device.ENROLLED}' AND of_device.lfdi = device.lfdi")
+_VISIBLE = f"audience IN ({_AUDIENCES})"
 # As an expression, which keeps the database from looking documents up by audience and sorting them.
 _VISIBLE_IN_ORDER = f"coalesce(audience, '') {_VISIBLE.removeprefix('audience ')}"
 
@@ -104,10 +107,10 @@ def _by_audience(condition: str) -> str:
     where it plans for any reader. CROSS JOIN keeps the order in SQLite, OFFSET 0 in PostgreSQL.
     """
     if is_postgres():
-        return ("(SELECT audience FROM audience WHERE lfdi = ? OFFSET 0) AS seen, LATERAL (SELECT * "
+        return (f"({_AUDIENCES} OFFSET 0) AS seen, LATERAL (SELECT * "
                 f"FROM document WHERE {condition} AND audience = seen.audience OFFSET 0) AS of_reader")
-    return ("audience AS seen CROSS JOIN document WHERE seen.lfdi = ? AND "
-            f"{condition} AND document.audience = seen.audience")
+    return (f"({_AUDIENCES}) AS seen CROSS JOIN document WHERE {condition} "
+            "AND document.audience = seen.audience")
 
 
 def _count_within_bound(items: list[tuple[str, bytes]]) -> int:

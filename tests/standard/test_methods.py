@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from server.models import db
+from server.protocol import app
 from server.resources import codec, schema, table
 from server.resources.table import METHODS
 from tests.peers import Peer, Reply
@@ -32,6 +34,22 @@ def test_every_resource_answers_as_its_own_kind(hrefs: dict[str, str], owner: Pe
         reply = owner.get(href)
         assert (reply.status, reply.name) == (200, table.rows[name].element), name
         assert reply.data["href" if "href" in schema.type_spec(reply.name).by_key else "status"], name
+
+
+@pytest.mark.parametrize("href", ["/edev?l=5", "/edev/1", "/edev/1/der/1/ders", "/derp?l=5", "/derp/1/dderc"])
+def test_a_stored_document_and_whether_its_reader_is_enrolled_are_one_statement(
+        owner: Peer, href: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert owner.get(href).status == 200  # and nothing is due
+    executed: list[str] = []
+    execute = type(db.obj).execute_sql
+
+    def record(database: Any, statement: str, *more: Any, **options: Any) -> Any:
+        executed.append(statement)
+        return execute(database, statement, *more, **options)
+    monkeypatch.setattr(type(db.obj), "execute_sql", record)
+    monkeypatch.setattr(app, "_check_at", float("inf"))
+    assert owner.get(href).status == 200
+    assert len(executed) == 1, executed
 
 
 def test_href_is_the_path_that_was_asked(hrefs: dict[str, str], owner: Peer) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from server.errors import Refused
-from server.models import EVERYONE, Document
+from server.models import EVERYONE, Device, Document
 from server.resources import codec, hooks, numbering, retrieve, sql, store
 from server.resources.hooks import Change
 from tests import peers
@@ -208,8 +208,12 @@ def audience(href: str) -> str:
     return document.audience
 
 
-def test_readers_see_their_audiences_alone() -> None:
-    sql.execute("INSERT INTO audience (lfdi, audience) VALUES ('A', '*'), ('A', 'vder:1'), ('B', '*')")
+def test_readers_see_their_audiences_alone_while_they_are_enrolled() -> None:
+    for number, lfdi in enumerate("ABD", 1):
+        Device.create(id=number, lfdi=lfdi, sfdi=number, enrolled_at=0,
+                      state=Device.SUSPENDED if lfdi == "D" else Device.ENROLLED)
+    sql.execute("INSERT INTO audience (lfdi, audience) VALUES ('A', '*'), ('A', 'vder:1'), ('B', '*'), "
+                "('D', '*')")
     for owner in ("vder:1", "vder:2", None, "vder:1"):
         store.add("DERProgram", "/derp", PROGRAM, audience=owner)
     whole = retrieve.Selection("/derp")
@@ -218,6 +222,7 @@ def test_readers_see_their_audiences_alone() -> None:
         page = retrieve.page(whole, who, start, None, limit)
         return page.all, len(page.items)
     assert (counts("A"), counts("B"), counts("C"), counts(None)) == ((3, 3), (1, 1), (0, 0), (4, 4))
+    assert counts("D") == (0, 0) and retrieve.single("/derp/3", "B") and not retrieve.single("/derp/3", "D")
     assert (counts("A", 1, 1), counts("A", 3), counts("A", 0, 0)) == ((3, 1), (3, 0), (3, 0))
     assert (
         retrieve.single("/derp/1", "A")
