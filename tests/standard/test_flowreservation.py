@@ -12,8 +12,9 @@ from server import clock
 from server.config import settings
 from server.devices import enrolment
 from server.errors import Refused
-from server.grid.controls import evsessions, reservationheadroom, reservations
+from server.grid.controls import evsessions, operatingenvelopes, reservationheadroom, reservations
 from server.grid.groups import virtualders
+from server.grid.series import signals
 from server.resources import store
 from tests import peers
 from tests.conftest import NOON
@@ -202,6 +203,38 @@ def test_the_limits_of_all_groups_above_hold(device: Peer, two: Peer, order: Non
     virtualders.update("town", import_limit_w=100)
     ask(two, 2, mrid="0B")
     assert granted(two, 2) == [(1, 0, 10 * HOUR, 0, 0)]
+
+
+def test_limits_that_change_with_time_hold(device: Peer, two: Peer) -> None:
+    signals.put("street", "import_limit", [2000.0] * 4 + [None] * 4, NOON + HOUR, 900)
+    ask(device, duration=HOUR, energy=7000)
+    assert granted(device) == [(1, 0, HOUR, 7000, 7000)], "before the signal"
+    ask(two, 2, mrid="0B", start=NOON + HOUR, duration=HOUR)
+    assert granted(two, 2) == [(0, HOUR, HOUR, 2000, 2000)]
+    ask(device, mrid="0C", start=NOON + HOUR)
+    assert granted(device)[1:] == [(0, 2 * HOUR, 2 * HOUR, 7000, 14_000)], "after it"
+
+
+def schedule(column: str, *values: int | str) -> str:
+    """A file with a value for each half hour from noon on."""
+    return "\n".join([f"start,{column}", *(
+        f"2025-06-15T{12 + number // 2}:{number % 2 * 3}0Z,{value}" for number, value in enumerate(values))])
+
+
+@pytest.mark.parametrize("column", ["import_limit", "load_limit"])
+def test_the_schedule_of_its_own_connection_point_holds(device: Peer, two: Peer, column: str) -> None:
+    operatingenvelopes.put(schedule(column, 0, 0, 3500, 3500, ""), "doe.csv", "one", step_s=HOUR // 2)
+    ask(device, duration=2 * HOUR)
+    assert granted(device) == [(0, HOUR, HOUR, 3500, 3500)]
+    ask(two, 2, mrid="0B", energy=5000)
+    assert granted(two, 2) == [(0, POLL, 2572, 7000, 5000)], "the other's is its own"
+
+
+def test_a_schedule_of_the_street_holds_for_all_together(device: Peer, two: Peer) -> None:
+    operatingenvelopes.put(schedule("export_limit", 3000, 3000), "doe.csv", "street", step_s=HOUR // 2)
+    ask(device, energy=-2000, power=2000, duration=HOUR)
+    ask(two, 2, mrid="0B", energy=-2000, power=2000, duration=HOUR)
+    assert [grant[3] for grant in (*granted(device), *granted(two, 2))] == [-2000, -1000]
 
 
 @either_way

@@ -1,5 +1,9 @@
 """The headroom that the limits of a device's virtual DERs leave beside what is reserved for others.
 
+Limits are those that are set, schedules of connection points (that of the device itself, too), and signals.
+Where a plan exceeds a limit that it cannot keep, requests are not answered with that excess: the next step of
+the balance revises what they were granted.
+
 What is granted is summed up by the database, and only what is granted within the window of the request: the
 cost grows neither with the members nor with what they were granted at other times.
 """
@@ -7,13 +11,19 @@ from __future__ import annotations
 
 from functools import cache
 
+from server import clock
 from server.functionsets import flowreservation
 from server.grid.controls import reservationpolicy
 from server.grid.controls.reservationpolicy import Headroom, ReservationRequest, Reserved
+from server.grid.optimisation.arrays import np
+from server.grid.series import nodelimits
+from server.grid.series.intervals import Span
 from server.models import Device, Document, Membership, VirtualDER, is_postgres
 from server.resources import sql
 from server.resources.codes import EventStatus
 
+STEP_S = 300  # in which limits are taken as constant: the shortest step of a schedule
+MAX_STEPS = 31 * 86400 // STEP_S  # after which the last limit goes on
 _GRANTED = (f"d.kind = 'FlowReservationResponse' AND d.visibility < {Document.EXPIRED} "
             "AND d.status IS NOT NULL AND d.until > ? AND d.at < ?")
 # SQLite joins in the order that is written. By the first, what anyone is granted is found by an index of such
@@ -28,24 +38,29 @@ def headroom(request: Document, requested: ReservationRequest, lock: bool = Fals
 
     With `lock`, other requests under the same limits wait until this transaction ends.
     """
-    charging = requested.energy_wh > 0
-    limit = VirtualDER.import_limit_w if charging else VirtualDER.export_limit_w
-    query = (
-        VirtualDER.select()
-        .join(Membership)
-        .join(Device)
-        .where((Device.lfdi == request.audience) & limit.is_null(False))
-        .order_by(VirtualDER.id)
-    )
-    if lock and is_postgres():
-        query = query.for_update(of=VirtualDER)
-    return reservationpolicy.tightest(
-        [
-            reservationpolicy.headroom(limit_w, _reserved_by_others(vder.id, request, requested))
-            for vder in query
-            if (limit_w := vder.import_limit_w if charging else vder.export_limit_w) is not None
-        ]
-    )
+    limits = _limits(request, requested)
+    if lock and is_postgres() and limits:
+        list(VirtualDER.select().where(VirtualDER.id.in_(list(limits))).order_by(VirtualDER.id).for_update())
+    return reservationpolicy.tightest([
+        reservationpolicy.limited(limit, _reserved_by_others(number, request, requested))
+        for number, limit in sorted(limits.items())])
+
+
+def _limits(request: Document, requested: ReservationRequest) -> dict[int, Headroom]:
+    """Return the limit in a request's direction of each virtual DER (by number) of its device that has one
+    in its window, as a function of time."""
+    start = requested.start - requested.start % STEP_S
+    steps = min(-(-(requested.end - start) // STEP_S), MAX_STEPS)
+    span = Span(start, max(steps, 1), STEP_S, clock.now())
+    vders = VirtualDER.select().join(Membership).join(Device).where(Device.lfdi == request.audience)
+    limits: dict[int, Headroom] = {}
+    for vder, import_w, export_w in nodelimits.limited(vders, span):
+        limit_w = import_w if requested.energy_wh > 0 else export_w
+        if np.isfinite(limit_w).any():
+            changes = [0, *(np.flatnonzero(limit_w[1:] != limit_w[:-1]) + 1).tolist()]
+            limits[vder.id] = [(0 if step == 0 else start + step * STEP_S, float(limit_w[step]))
+                               for step in changes]
+    return limits
 
 
 def _reserved_by_others(vder: int, request: Document, requested: ReservationRequest) -> list[Reserved]:

@@ -59,6 +59,13 @@ def headroom(limit_w: float, reserved: Iterable[Reserved]) -> Headroom:
     return sorted(levels.items())
 
 
+def limited(limit: Headroom, reserved: Iterable[Reserved]) -> Headroom:
+    """Return what a limit that changes with time leaves beside the power that is reserved."""
+    beside = headroom(0.0, reserved)
+    instants = sorted({instant for steps in (limit, beside) for instant, _ in steps} | {0})
+    return [(instant, _headroom_at(limit, instant) + _headroom_at(beside, instant)) for instant in instants]
+
+
 def tightest(headrooms: Sequence[Headroom]) -> Headroom:
     """Return the least of several headrooms at each instant."""
     if len(headrooms) == 1:

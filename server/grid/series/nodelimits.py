@@ -20,6 +20,15 @@ UNCONTROLLED = ("load", "pv", "thermal")
 CHARGING = ("ev", "storage")
 
 
+# What a schedule limits of a device by itself, beside its connection point, which is the same device here.
+_OF_DEVICE = {"import_limit": "load_limit", "export_limit": "generation_limit"}
+_SIGNALLED = (
+    "SELECT DISTINCT vder_id, quantity FROM series WHERE vder_id IN ({}) "
+    "AND quantity IN ('import_limit', 'export_limit') AND until > ?"
+)
+_SCHEDULED = "SELECT vder_id FROM envelope WHERE vder_id IN ({}) AND until > ?"
+
+
 class NodeLimit(NamedTuple):
     """A virtual DER and its limits on import and export [T], infinite where there is none."""
     vder: VirtualDER
@@ -29,26 +38,26 @@ class NodeLimit(NamedTuple):
 
 def limited(vders: Iterable[VirtualDER], span: Span) -> Iterator[NodeLimit]:
     """Yield those of these virtual DERs that have a limit in the span."""
-    signalled = {
-        (number, kind)
-        for number, kind in sql.rows(
-            "SELECT DISTINCT vder_id, quantity FROM series WHERE quantity IN ('import_limit', "
-            "'export_limit') AND until > ?",
-            span.start,
-        )
-    }
-    for vder in vders:
+    nodes = list(vders)
+    numbers = [vder.id for vder in nodes]
+    signalled = set(sql.among(_SIGNALLED, numbers, span.start))
+    scheduled = {number for number, in sql.among(_SCHEDULED, numbers, span.start)}
+    for vder in nodes:
         import_w, export_w = (
-            _limit(vder, kind, fixed_w, span, (vder.id, kind) in signalled)
+            _limit(vder, kind, fixed_w, span, (vder.id, kind) in signalled, vder.id in scheduled)
             for kind, fixed_w in zip(QUANTITIES, (vder.import_limit_w, vder.export_limit_w), strict=True)
         )
         if np.isfinite(import_w).any() or np.isfinite(export_w).any():
             yield NodeLimit(vder, import_w, export_w)
 
 
-def _limit(vder: VirtualDER, kind: str, fixed_w: Watts | None, span: Span, signalled: bool) -> Floats:
-    limit_w = envelopes.known(vder, kind, span.start, span.steps, span.step)
-    limit_w = limit_w if fixed_w is None else np.minimum(limit_w, fixed_w)
+def _limit(
+    vder: VirtualDER, kind: str, fixed_w: Watts | None, span: Span, signalled: bool, scheduled: bool
+) -> Floats:
+    limit_w = np.full(span.steps, np.inf if fixed_w is None else fixed_w)
+    if scheduled:
+        for name in (kind, *([_OF_DEVICE[kind]] if vder.device_id is not None else [])):
+            limit_w = np.minimum(limit_w, envelopes.known(vder, name, span.start, span.steps, span.step))
     if not signalled:
         return limit_w
     signal_w = issuedseries.known(vder, kind, span.start, span.steps, span.step, span.at)

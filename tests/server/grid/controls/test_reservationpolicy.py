@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from server.grid.controls.reservationpolicy import (ReservationRequest, Reserved, defer, earliest, headroom,
-                                                    latest, least_headroom_w, tightest)
+                                                    latest, least_headroom_w, limited, tightest)
 from server.grid.fleet.reservationoffer import ReservationOffer
 
 HOUR = 3600
@@ -76,6 +76,19 @@ requests = some.builds(
     some.floats(1000, 11_000),
     some.integers(0, 20_000),
 )
+
+
+@given(
+    some.dictionaries(some.integers(1, 50), some.integers(0, 9000), max_size=4),
+    some.lists(some.builds(lambda start, length, watts: Reserved(start, start + length, watts),
+                           some.integers(0, 40), some.integers(1, 20), some.integers(0, 5000)), max_size=4))
+def test_a_limit_that_changes_leaves_at_each_instant_what_is_not_reserved(changes, taken):
+    limit = [(0, 5000), *sorted(changes.items())]
+    left = limited(limit, taken)
+    for at in range(70):
+        limit_w = [watts for instant, watts in limit if instant <= at][-1]
+        reserved_w = sum(other.power_w for other in taken if other.start <= at < other.end)
+        assert least_headroom_w(left, at, at + 1) == limit_w - reserved_w
 
 
 @given(requests, others, some.floats(0, 20_000), seconds, some.integers(0, 900))
