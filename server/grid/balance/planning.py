@@ -16,7 +16,8 @@ from server.errors import Refused
 from server.grid.balance import areasettings, blockplans, netdemand, planprices, plans, unmetcars, unmetdemand
 from server.grid.balance.netdemand import NetDemand
 from server.grid.balance.results import PlanDetail, PlanSummary
-from server.grid.fleet import defaultloads, fleetstate, manualdispatch, projection, setpoints, unmetneeds
+from server.grid.fleet import (defaultloads, fleetstate, manualdispatch, pointlimits, projection, setpoints,
+                               unmetneeds)
 from server.grid.fleet.fleetstate import FleetState
 from server.grid.fleet.unmetneeds import UnmetNeed
 from server.grid.groups import activeareas, virtualders
@@ -76,6 +77,7 @@ def forecast_area(
     profiles = defaultloads.read(area)
     until_start = profiles.during(Span(span.at, 1, max(start - span.at, 1), span.at))
     state = projection.project(present, span, until_start.of(present.storage.device)[:, 0])
+    state = pointlimits.with_point_limits(state, span)
     demand = netdemand.net_demand(area, state, span, profiles.during(span))
     state = replace(state, fleet=netdemand.with_expected_base(state.fleet, demand.horizon))
     ordered = manualdispatch.manual_dispatch(area, span)

@@ -11,19 +11,15 @@ from __future__ import annotations
 
 from functools import cache
 
-from server import clock
 from server.functionsets import flowreservation
 from server.grid.controls import reservationpolicy
 from server.grid.controls.reservationpolicy import Headroom, ReservationRequest, Reserved
 from server.grid.optimisation.arrays import np
-from server.grid.series import nodelimits
-from server.grid.series.intervals import Span
+from server.grid.series import devicelimits, nodelimits
 from server.models import Device, Document, Membership, VirtualDER, is_postgres
 from server.resources import sql
 from server.resources.codes import EventStatus
 
-STEP_S = 300  # in which limits are taken as constant: the shortest step of a schedule
-MAX_STEPS = 31 * 86400 // STEP_S  # after which the last limit goes on
 _GRANTED = (f"d.kind = 'FlowReservationResponse' AND d.visibility < {Document.EXPIRED} "
             "AND d.status IS NOT NULL AND d.until > ? AND d.at < ?")
 # SQLite joins in the order that is written. By the first, what anyone is granted is found by an index of such
@@ -49,16 +45,14 @@ def headroom(request: Document, requested: ReservationRequest, lock: bool = Fals
 def _limits(request: Document, requested: ReservationRequest) -> dict[int, Headroom]:
     """Return the limit in a request's direction of each virtual DER (by number) of its device that has one
     in its window, as a function of time."""
-    start = requested.start - requested.start % STEP_S
-    steps = min(-(-(requested.end - start) // STEP_S), MAX_STEPS)
-    span = Span(start, max(steps, 1), STEP_S, clock.now())
+    span = devicelimits.during(requested.start, requested.end - requested.start)
     vders = VirtualDER.select().join(Membership).join(Device).where(Device.lfdi == request.audience)
     limits: dict[int, Headroom] = {}
     for vder, import_w, export_w in nodelimits.limited(vders, span):
         limit_w = import_w if requested.energy_wh > 0 else export_w
         if np.isfinite(limit_w).any():
             changes = [0, *(np.flatnonzero(limit_w[1:] != limit_w[:-1]) + 1).tolist()]
-            limits[vder.id] = [(0 if step == 0 else start + step * STEP_S, float(limit_w[step]))
+            limits[vder.id] = [(0 if step == 0 else span.start + step * span.step, float(limit_w[step]))
                                for step in changes]
     return limits
 

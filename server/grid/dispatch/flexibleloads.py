@@ -20,12 +20,13 @@ from server.grid.controls.reservations import Revision
 from server.grid.dispatch import allocation, loadcontrol, orderwork
 from server.grid.dispatch.allocation import BROADCAST
 from server.grid.dispatch.shares import ShareRow
-from server.grid.fleet import fleetstate, grantedsessions, memberqueries, projection, setpoints
+from server.grid.fleet import fleetstate, grantedsessions, memberqueries, pointlimits, projection, setpoints
 from server.grid.fleet.fleetstate import FleetState
 from server.grid.fleet.members import Member
 from server.grid.optimisation import disaggregation, policies, waterfill
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
 from server.grid.optimisation.waterfill import MemberLines
+from server.grid.series import devicelimits
 from server.grid.series.intervals import STEP, Span
 from server.models import VirtualDER
 from server.resources import sql
@@ -68,6 +69,7 @@ class FlexibleLoads:
         now = clock.now()
         present = fleetstate.excluding(fleetstate.read(vder, now, STEP / 3600), excluded, TAKES_SETPOINT)
         state = projection.project(present, Span(start, 1, STEP, now))
+        state = pointlimits.with_point_limits(state, devicelimits.during(start, duration_s))
         bounds = _session_bounds(state, start, duration_s / 3600)
         return FlexibleLoads(state, start, duration_s, bounds, memberqueries.lfdis_of(vder))
 
@@ -231,7 +233,8 @@ def _session_bounds(state: FleetState, start: int, hours: float) -> SessionBound
         (sessions.arrive * STEP <= start - state.at) & (remaining_h > 0) & (sessions.need >= MIN_CHANGE_W)
     )
     needs, remaining_h = sessions.only(present), remaining_h[present]
-    min_w, max_w = policies.session_bounds(needs.need, remaining_h, needs.power, hours)
+    power_w = needs.power if needs.cap is None else np.minimum(needs.power, needs.cap.min(axis=1))
+    min_w, max_w = policies.session_bounds(needs.need, remaining_h, power_w, hours)
     granted_w = grantedsessions.GrantedSessions.of(state, start).granted_w[present]
     return SessionBounds(
         indices=np.flatnonzero(present),

@@ -103,7 +103,7 @@ def _plan(request: OrderRequest) -> _Planned:
     stops.check(vder)
     start = clock.now() if request.start is None else request.start
     devices = [orderbaselines.with_baseline(member, request)
-               for member in members.read(virtualders.members(vder), request.options.hours)]
+               for member in members.read(virtualders.members(vder), request.options.hours, start)]
     if request.policy in (TURN, TIER):
         devices = rotation.ranked(devices)
     blocks = CallableBlocks.of(vder, start, request.duration_s)

@@ -7,7 +7,7 @@ Businesses have `contracts` (from `contractfiles`), whose blocks `siteblocks` re
 `blockcalls` calls; `contractchecks` holds events to them. Members one by one: `members`, `power`, `ratings`,
 `rotation`; `reactivecapability`, `reactivereadings`. In arrays: `membercolumns` (read by `memberqueries`) and
 `kindmembers`, `eligibility`, `resources` with `storageresources`, `sessionresources` and `meanloads`,
-`fleetstate`, `defaultloads` (what storage does by itself). What was commanded: `stops`, `manualdispatch`,
-`grantedsessions`, `projection`. Towards devices: `setpoints` and `reservationoffer` turn power into what
-devices are sent. `results` has what functions return.
+`fleetstate`, `pointlimits`, `defaultloads` (what storage does by itself). What was commanded: `stops`,
+`manualdispatch`, `grantedsessions`, `projection`. Towards devices: `setpoints` and `reservationoffer` turn
+power into what devices are sent. `results` has what functions return.
 """

@@ -5,8 +5,9 @@ of charge. It limits the power that can be held for the requested time. Power is
 """
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -16,8 +17,11 @@ from peewee import chunked
 from server import clock
 from server.grid.fleet import power, siteblocks, stops
 from server.grid.optimisation.blockterms import BlockTerms
+from server.grid.series import devicelimits
+from server.grid.series.devicelimits import DeviceLimit
 from server.models import CHUNK, Device
 from server.resources import pollrates, sql
+from server.units import Instant
 
 ONLINE_POLLS = 3  # after so many polls that were missed a device is offline
 
@@ -167,12 +171,25 @@ def _modes(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
 
-def read(devices: Iterable[Device], hours: float = 1.0) -> list[Member]:
-    """Return these devices as members, without those that are suspended; a power has to be held for
-    `hours`."""
+def _within_point(ders: Sequence[MemberDer], limit: DeviceLimit | None) -> Iterator[MemberDer]:
+    """Yield the DERs of a device with no more power, in the order of the DERs, than the limits of its own
+    connection point leave."""
+    import_w, export_w = (math.inf, math.inf) if limit is None else limit.least
+    for der in ders:
+        limited = replace(der, lowest_w=max(der.lowest_w, -import_w), highest_w=min(der.highest_w, export_w))
+        import_w -= max(-limited.lowest_w, 0.0)
+        export_w -= max(limited.highest_w, 0.0)
+        yield limited
+
+
+def read(devices: Iterable[Device], hours: float = 1.0, start: Instant | None = None) -> list[Member]:
+    """Return these devices as members, without those that are suspended; a power has to be held for `hours`
+    from `start` (default: now) on."""
     members: list[Member] = []
     now = clock.now()
-    enrolled = (device for device in devices if device.state == Device.ENROLLED)
+    span = devicelimits.during(now if start is None else start, round(hours * 3600))
+    enrolled = [device for device in devices if device.state == Device.ENROLLED]
+    limits = devicelimits.of_devices([device.id for device in enrolled], span)
     for chunk in chunked(enrolled, CHUNK):
         ders = _der_rows([device.id for device in chunk])
         lfdis = [device.lfdi for device in chunk]
@@ -188,8 +205,9 @@ def read(devices: Iterable[Device], hours: float = 1.0) -> list[Member]:
                     device.name,
                     device.kind,
                     device.last_contact_at is not None and now - device.last_contact_at <= timeout_s,
-                    tuple(_within_contract(member_der(row, share_w, hours), agreed.get(device.id), hours)
-                          for row in rows),
+                    tuple(_within_point(
+                        [_within_contract(member_der(row, share_w, hours), agreed.get(device.id), hours)
+                         for row in rows], limits.get(device.id))),
                     reading.injection_w if reading else None,
                     reading.at if reading else None,
                     stopped=device.lfdi in stopped,

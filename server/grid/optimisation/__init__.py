@@ -1,9 +1,9 @@
 """The mathematics, pure, with numpy and HiGHS.
 
 Consumption is positive, in W; energies are in Wh. It knows no database and no device. Read `arrays`,
-`waterfill`, `policies` and `rounding` (a target divided among members), `clusters` and `envelope` (what a
-fleet could do), `highssolver` and `linearprogram` (HiGHS), `prices` (the objective in money),
-`balanceproblem` and `balanceprogram` (the program that keeps a group in balance), `nestedlimits` and
+`waterfill`, `policies` and `rounding` (a target divided among members), `clusters` (with `powercaps`) and
+`envelope` (what a fleet could do), `highssolver` and `linearprogram` (HiGHS), `prices` (the objective in
+money), `balanceproblem` and `balanceprogram` (the program that keeps a group in balance), `nestedlimits` and
 `rollinghorizon` (plan again as time goes on), `limitrooms` and `disaggregation` (a planned step becomes each
 member's power, within limits), `unmetenergy` (whom a plan leaves short), `blockterms` (what contracts of
 businesses allow), `blockschedule` and `blockprogram` (who of them is called), `measurement` (baselines,

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from server.grid.optimisation import powercaps
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
 
 BATTERY, SESSION, THERMAL = range(3)
@@ -19,7 +20,7 @@ BATTERY, SESSION, THERMAL = range(3)
 class Batteries(NamedTuple):
     """Batteries [n]. `energy` is what each holds, `least` its reserve, `most` its capacity, in Wh; `charge`
     and `discharge` are magnitudes in W; `efficiency` is that of one way; `group` is the number of its
-    dispatch group."""
+    dispatch group. `charge_cap` and `discharge_cap` are as in `powercaps`."""
     energy: Floats
     least: Floats
     most: Floats
@@ -27,28 +28,33 @@ class Batteries(NamedTuple):
     discharge: Floats
     efficiency: Floats
     group: Whole
+    charge_cap: Floats | None = None
+    discharge_cap: Floats | None = None
 
     def only(self, chosen: Any) -> Batteries:
         """Some of them, by number, slice or mask."""
-        return Batteries(*(part[chosen] for part in self))
+        return Batteries(*(powercaps.chosen(part, chosen) for part in self))
 
 
 class Sessions(NamedTuple):
     """Charging sessions [n]. Plugged in from the beginning of step `arrive` (0 or less: now) until that of
-    step `depart`; each needs `need` Wh at up to `power` W."""
+    step `depart`; each needs `need` Wh at up to `power` W. `cap` is as in `powercaps`."""
     arrive: Whole
     depart: Whole
     need: Floats
     power: Floats
     group: Whole
+    cap: Floats | None = None
 
     def only(self, chosen: Any) -> Sessions:
         """Some of them, by number, slice or mask."""
-        return Sessions(*(part[chosen] for part in self))
+        return Sessions(*(powercaps.chosen(part, chosen) for part in self))
 
     def joined(self, more: Sessions) -> Sessions:
         """These sessions followed by more."""
-        return Sessions(*(np.concatenate(both) for both in zip(self, more, strict=True)))
+        cap = powercaps.joined(self.cap, len(self.need), more.cap, len(more.need))
+        both: Any = zip(self[:5], more[:5], strict=True)
+        return Sessions(*map(np.concatenate, both))._replace(cap=cap)
 
 
 class Thermals(NamedTuple):
@@ -140,15 +146,15 @@ def batteries(
     full = np.searchsorted(np.asarray(charges, dtype=float), (fleet.energy - fleet.least) / span)
     label, group, variety = _numbered(fleet.group, np.searchsorted(edges, ratio) * (len(charges) + 1) + full)
     size = len(group)
-    energy, least, most, charge, discharge = (sums(label, part, size) for part in fleet[:5])
+    energy, least, most, charge = (sums(label, part, size) for part in fleet[:4])
     lossless = sums(label, fleet.efficiency * fleet.charge, size) / np.maximum(charge, 1e-9)
     end_energy = energy if end is None else sums(label, end, size)
     return Clusters(
         np.full(size, BATTERY),
         group,
         variety,
-        _repeat_steps(-discharge, steps),
-        _repeat_steps(charge, steps),
+        -powercaps.by_cluster(fleet.discharge, fleet.discharge_cap, label, size, steps),
+        powercaps.by_cluster(fleet.charge, fleet.charge_cap, label, size, steps),
         _repeat_steps(np.minimum(least, energy), steps),
         _repeat_steps(np.maximum(most, energy), steps),
         energy,
@@ -165,24 +171,25 @@ def sessions(fleet: Sessions, steps: int, hours: float, window: int = 8) -> tupl
     label, group, variety = _numbered(fleet.group, depart // window)
     size = len(group)
     quantum = fleet.power * hours
-    need = np.minimum(fleet.need, quantum * np.maximum(depart - arrive, 0))
-    plugged_steps = np.maximum(depart - arrive, 0)
-    full_steps = np.minimum((need / np.maximum(quantum, 1e-9)).astype(np.intp), plugged_steps)
+    there = np.maximum(depart - arrive, 0)
+    need = np.minimum(fleet.need, quantum * there)
+    full_steps = np.minimum((need / np.maximum(quantum, 1e-9)).astype(np.intp), there)
     remainder = need - full_steps * quantum
     plugged = _sum_over_intervals(label, size, steps, arrive, depart, fleet.power)
     soonest = (_sum_over_intervals(label, size, steps, arrive, arrive + full_steps, quantum)
                + _sum_at_steps(label, size, steps, arrive + full_steps, remainder))
     latest = (_sum_over_intervals(label, size, steps, depart - full_steps, depart, quantum)
               + _sum_at_steps(label, size, steps, depart - full_steps - 1, remainder))
-    most = np.cumsum(soonest, axis=1)
+    bounds = powercaps.ClusterBounds(plugged, np.cumsum(latest, axis=1), np.cumsum(soonest, axis=1))
+    bounds = powercaps.of_sessions(bounds, fleet.power, fleet.cap, label, arrive, depart, hours)
     return Clusters(
         np.full(size, SESSION),
         group,
         variety,
         np.zeros((size, steps)),
-        plugged,
-        np.minimum(np.cumsum(latest, axis=1), most),
-        most,
+        bounds.high,
+        np.minimum(bounds.least, bounds.most),
+        bounds.most,
         np.zeros(size),
         np.ones(size),
         np.ones(size),

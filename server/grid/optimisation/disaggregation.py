@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from server.grid.optimisation import limitrooms, policies, waterfill
+from server.grid.optimisation import limitrooms, policies, powercaps, waterfill
 from server.grid.optimisation.arrays import Floats, Whole, np
 from server.grid.optimisation.balanceproblem import ClusterSchedule, GroupLimit
 from server.grid.optimisation.clusters import (BATTERY, SESSION, THERMAL, Batteries, Labels, Sessions,
@@ -124,7 +124,8 @@ def without_committed(target: StepTarget, fleet: Fleet, committed: Committed) ->
 
 def disaggregate(step: StepTarget, fleet: Fleet, options: StepOptions) -> MemberPowers:
     """The powers of all members for a step."""
-    groups = len(step.sessions)
+    groups, cars = len(step.sessions), fleet.sessions
+    fleet = fleet._replace(sessions=cars._replace(power=powercaps.in_step(cars.power, cars.cap)))
     low, high = battery_bounds(fleet.batteries, options.hours)
     low_sum, high_sum = (sums(fleet.batteries.group, part, groups) for part in (low, high))
     thermal, comfort, stored_wh = _thermal_powers(step, fleet, options, low_sum)
@@ -180,14 +181,17 @@ def _session_powers(
     powers, _ = _by_group(len(step.sessions), cars.group, step.sessions, lambda members, target: (
         policies.by_laxity(target, need[members], hours_left[members], cars.power[members], hours)))
     powers = limitrooms.hold_sessions(powers, cars, rooms, hours)
-    return powers if options.commandable is None else options.commandable(powers, rooms)
+    return powers if options.commandable is None else np.minimum(
+        options.commandable(powers, rooms), cars.power)
 
 
 def battery_bounds(fleet: Batteries, hours: float) -> tuple[Floats, Floats]:
     """The least and the most that each battery can draw in the step, in W, within its power, reserve and
     capacity."""
-    high = np.minimum(fleet.charge, np.maximum(fleet.most - fleet.energy, 0) / (hours * fleet.efficiency))
-    low = -np.minimum(fleet.discharge, np.maximum(fleet.energy - fleet.least, 0) * fleet.efficiency / hours)
+    charge = powercaps.in_step(fleet.charge, fleet.charge_cap)
+    discharge = powercaps.in_step(fleet.discharge, fleet.discharge_cap)
+    high = np.minimum(charge, np.maximum(fleet.most - fleet.energy, 0) / (hours * fleet.efficiency))
+    low = -np.minimum(discharge, np.maximum(fleet.energy - fleet.least, 0) * fleet.efficiency / hours)
     return low, high
 
 

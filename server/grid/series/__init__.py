@@ -5,7 +5,7 @@ Read `intervals` (series of one value a step). Signals: `signals` (put, withdraw
 (which readings count together), `devicepower` (their sum), `registers`, `meterrows`, `measurements`,
 `devicereadings`, `presentpower`, `areameter` (whether that of an area is believed); long ago: `quarterhours`,
 `readingsums`. What is expected: `forecasts` (submit, show), `forecastvalues`, `forecastmethods`, `daytypes`,
-`arrivals`, `arrivalspread`. Limits: `nodelimits`, and of connection points `envelopes`, `envelopesegments`,
-`envelopefiles`. Files: `csvfiles` (`resolutions` beneath it), `localtimes`, `dateorders`; `signs` checks what
-comes in. `results` has what operator functions return.
+`arrivals`, `arrivalspread`. Limits: `nodelimits`, `devicelimits`, and of connection points `envelopes`,
+`envelopesegments`, `envelopefiles`. Files: `csvfiles` (`resolutions` beneath it), `localtimes`, `dateorders`;
+`signs` checks what comes in. `results` has what operator functions return.
 """

@@ -10,9 +10,10 @@ from typing import Any
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.series import envelopesegments
 from server.grid.series.envelopesegments import LimitSpan
-from server.models import JSON, PointEnvelope, VirtualDER
+from server.grid.series.intervals import Span
+from server.models import JSON, PointEnvelope, among
 from server.resources import sql
-from server.units import Instant, Seconds
+from server.units import Instant
 
 _COLUMNS = ("vder_id", "segments", "events", "source", "issued_at", "until", "due_at")
 _REPLACE = ("ON CONFLICT (vder_id) DO UPDATE SET segments = excluded.segments, source = excluded.source, "
@@ -39,10 +40,17 @@ def save(contents: dict[int, list[LimitSpan]], source: str, now: Instant) -> Non
         for number, segments in contents.items()), _REPLACE)
 
 
-def known(vder: VirtualDER, kind: str, start: Instant, steps: int, step: Seconds) -> Floats:
-    """Return [steps]: the least limit of one of envelopesegments.KINDS of a connection point in each step,
-    infinite where there is none."""
-    row = PointEnvelope.get_or_none(PointEnvelope.vder == vder)
-    if row is None:
-        return np.full(steps, np.inf)
-    return envelopesegments.values(segments_of(row.segments), kind, start, steps, step)
+def segments(vders: Iterable[int], since: Instant) -> dict[int, list[LimitSpan]]:
+    """Return the segments of connection points (virtual DERs by number) that have any after an instant."""
+    rows = among(PointEnvelope.select().where(PointEnvelope.until > since), PointEnvelope.vder, vders)
+    return {row.vder_id: segments_of(row.segments) for row in rows}
+
+
+def least(of_point: Iterable[LimitSpan], kinds: Iterable[str], span: Span) -> Floats:
+    """Return [T]: the least limit of some of envelopesegments.KINDS in each step, infinite where there is
+    none."""
+    least_w = np.full(span.steps, np.inf)
+    for kind in kinds:
+        kind_w = envelopesegments.values(of_point, kind, span.start, span.steps, span.step)
+        least_w = np.minimum(least_w, kind_w)
+    return least_w

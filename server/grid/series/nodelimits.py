@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.series import envelopes, forecastvalues, issuedseries, presentpower
+from server.grid.series.envelopesegments import LimitSpan
 from server.grid.series.intervals import Span
 from server.models import VirtualDER
 from server.resources import sql
@@ -26,7 +27,6 @@ _SIGNALLED = (
     "SELECT DISTINCT vder_id, quantity FROM series WHERE vder_id IN ({}) "
     "AND quantity IN ('import_limit', 'export_limit') AND until > ?"
 )
-_SCHEDULED = "SELECT vder_id FROM envelope WHERE vder_id IN ({}) AND until > ?"
 
 
 class NodeLimit(NamedTuple):
@@ -41,10 +41,10 @@ def limited(vders: Iterable[VirtualDER], span: Span) -> Iterator[NodeLimit]:
     nodes = list(vders)
     numbers = [vder.id for vder in nodes]
     signalled = set(sql.among(_SIGNALLED, numbers, span.start))
-    scheduled = {number for number, in sql.among(_SCHEDULED, numbers, span.start)}
+    segments = envelopes.segments(numbers, span.start)
     for vder in nodes:
         import_w, export_w = (
-            _limit(vder, kind, fixed_w, span, (vder.id, kind) in signalled, vder.id in scheduled)
+            _limit(vder, kind, fixed_w, span, (vder.id, kind) in signalled, segments.get(vder.id))
             for kind, fixed_w in zip(QUANTITIES, (vder.import_limit_w, vder.export_limit_w), strict=True)
         )
         if np.isfinite(import_w).any() or np.isfinite(export_w).any():
@@ -52,12 +52,13 @@ def limited(vders: Iterable[VirtualDER], span: Span) -> Iterator[NodeLimit]:
 
 
 def _limit(
-    vder: VirtualDER, kind: str, fixed_w: Watts | None, span: Span, signalled: bool, scheduled: bool
+    vder: VirtualDER, kind: str, fixed_w: Watts | None, span: Span, signalled: bool,
+    segments: list[LimitSpan] | None
 ) -> Floats:
     limit_w = np.full(span.steps, np.inf if fixed_w is None else fixed_w)
-    if scheduled:
-        for name in (kind, *([_OF_DEVICE[kind]] if vder.device_id is not None else [])):
-            limit_w = np.minimum(limit_w, envelopes.known(vder, name, span.start, span.steps, span.step))
+    if segments is not None:
+        kinds = [kind] if vder.device_id is None else [kind, _OF_DEVICE[kind]]
+        limit_w = np.minimum(limit_w, envelopes.least(segments, kinds, span))
     if not signalled:
         return limit_w
     signal_w = issuedseries.known(vder, kind, span.start, span.steps, span.step, span.at)

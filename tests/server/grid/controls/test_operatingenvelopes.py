@@ -13,6 +13,7 @@ from server.grid.controls import dercontrols, envelopepublication, operatingenve
 from server.grid.dispatch import stops
 from server.grid.groups import virtualders
 from server.grid.series import envelopes
+from server.grid.series.intervals import Span
 from server.models import PointEnvelope, VirtualDER
 from server.resources.codes import EventStatus
 from tests.server.grid.conftest import FIXED_W, MAX_LIM_W
@@ -203,7 +204,9 @@ def test_a_stop_holds_above_it_and_it_comes_back(site: list[Any]) -> None:
 def test_plans_know_it(site: list[Any]) -> None:
     put(table([1000.0] * 3 + [2000.0] * 3), "street")
     street = virtualders.find("street")
-    assert envelopes.known(street, "export_limit", clock.now(), 3, 900).tolist() == [1000, 2000, float("inf")]
+    segments = envelopes.segments([street.id], clock.now())[street.id]
+    least_w = envelopes.least(segments, ["export_limit"], Span(clock.now(), 3, 900, clock.now()))
+    assert least_w.tolist() == [1000, 2000, float("inf")]
 
 
 class Killed(BaseException):
