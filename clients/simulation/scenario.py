@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
 from typing import Any
 
 from clients.devices.devicemodel import DeviceModel
@@ -22,6 +23,11 @@ STEPS = DAY // INTERVAL
 # The fraction of the homes that have one, and the operator's name for it.
 KINDS = {"inverter": (0.45, "pv"), "battery": (0.25, "battery"), "evcharger": (0.5, "ev_charger"),
          "thermostat": (0.4, "thermostat")}
+BUSINESS_HOMES = 20  # beside which businesses have the powers of their table
+BUSINESS_POWERS = ("max_charge_w", "steady_w", "working_w", "sheddable_w", "max_w", "least_w", "ramp_w_per_s")
+BUSINESSES = (("cold store", "load_switch", "cold_store"), ("gas engine", "generator", "gas_engine"))
+# Per kWh: the price, and that of the evening hours in which energy is short (by the clock, UTC).
+PRICE, SPIKE_PRICE, SPIKE_HOURS = 0.30, 3.00, (18, 20)
 # How long devices run without controls before a day begins, so that cars and rooms have a typical state (s).
 SETTLING_S = DAY // 2
 WIND_FRACTION, HOURLY_FRACTION = 0.3, 0.5
@@ -34,8 +40,8 @@ COMFORT_HOURS = 1.0
 FORECAST_STEP_S, FORECAST_ERROR, MAX_LATENESS_S = 300.0, 0.08, 1200
 
 
-def devices(homes: int = 60, seed: int = 1, feeder: str = "F1") -> list[Entry]:
-    """Return the devices of so many homes, without certificates.
+def devices(homes: int = 60, seed: int = 1, feeder: str = "F1", first: int = 1) -> list[Entry]:
+    """Return the devices of so many homes, which are numbered from `first` on, without certificates.
 
     Each entry has `name`, `kind` (the operator's name for it), `labels`, and the `model` and `ratings` that
     `neighbourhood.entry_model` takes.
@@ -46,7 +52,7 @@ def devices(homes: int = 60, seed: int = 1, feeder: str = "F1") -> list[Entry]:
         for kind, (fraction, _) in KINDS.items()
     }
     return [
-        _device(kind, home, generator, feeder)
+        _device(kind, first + home, generator, feeder)
         for home in range(homes)
         for kind in KINDS
         if home in owners[kind]
@@ -54,18 +60,36 @@ def devices(homes: int = 60, seed: int = 1, feeder: str = "F1") -> list[Entry]:
 
 
 def _device(model: str, home: int, generator: random.Random, feeder: str) -> Entry:
-    site = sites(home + 1)[home]
+    site = sites(1, home)[0]
     # the battery has no household: see _battery
     peak_load_w = 0.0 if model == "battery" else site.peak_load_w
     kind = KINDS[model][1]
     return {
-        "name": f"home-{home + 1}-{kind.replace('_', '-')}",
+        "name": f"home-{home}-{kind.replace('_', '-')}",
         "kind": kind,
         "model": model,
-        "labels": {"feeder": feeder, "home": str(home + 1)},
+        "labels": {"feeder": feeder, "home": str(home)},
         "ratings": RATINGS[model](generator) | {
-            "site": {"seed": site.seed, "peak_load_w": peak_load_w, "voltage_rise_percent": 2.0}},
+            "site": {"seed": site.seed, "peak_load_w": peak_load_w, "voltage_rise_percent": 2.0,
+                     "feeder": feeder}},
     }
+
+
+def businesses(homes: int, feeder: str) -> list[Entry]:
+    """Return the devices of the businesses beside so many homes, likewise; their powers grow with those."""
+    return [
+        {"name": name, "kind": kind, "model": model, "labels": {"feeder": feeder},
+         "ratings": _scaled(model, homes / BUSINESS_HOMES) | {
+             "site": {"seed": name, "peak_load_w": 0.0, "feeder": feeder}}}
+        for name, kind, model in BUSINESSES
+    ]
+
+
+def _scaled(model: str, factor: float) -> Entry:
+    """Return the powers of a business, so many times as large as they are in the table."""
+    usual = neighbourhood.device_model(model, "", "0")
+    return {field.name: factor * getattr(usual, field.name) for field in fields(usual)
+            if field.name in BUSINESS_POWERS}
 
 
 def _inverter(generator: random.Random) -> Entry:
@@ -99,16 +123,17 @@ RATINGS: dict[str, Callable[[random.Random], Entry]] = {
 }
 
 
-def sites(homes: int) -> list[Site]:
-    """Return the sites of the homes."""
+def sites(homes: int, first: int = 1) -> list[Site]:
+    """Return the sites of so many homes, which are numbered from `first` on."""
     return [Site(f"home {home}", peak_load_w=2200 + 800 * weather.noise(f"home {home} load", 0, 1))
-            for home in range(1, homes + 1)]
+            for home in range(first, first + homes)]
 
 
-def inflexible_load_w(homes: int, start: int, steps: int = STEPS) -> list[float]:
-    """Return what all homes consume besides their devices: the mean of each interval from `start` on."""
+def inflexible_load_w(homes: int, start: int, steps: int = STEPS, first: int = 1) -> list[float]:
+    """Return what homes consume besides their devices: the mean of each interval from `start` on."""
+    at_home = sites(homes, first)
     return [
-        sum(weather.household_load_w(site, start + step * INTERVAL + INTERVAL / 2) for site in sites(homes))
+        sum(weather.household_load_w(site, start + step * INTERVAL + INTERVAL / 2) for site in at_home)
         for step in range(steps)
     ]
 
@@ -149,6 +174,13 @@ def supply_w(load_w: Sequence[float], start: int) -> list[float]:
         bought_w = mean + HOURLY_FRACTION * (sum(hour) / len(hour) - mean)
         supply.append(wind_w[step] + bought_w - mean_wind_w)
     return supply
+
+
+def prices(start: int, steps: int = STEPS) -> list[float]:
+    """Return the price per kWh of each interval from `start` on."""
+    opens, closes = SPIKE_HOURS
+    hours = ((start + step * INTERVAL) % DAY / 3600 for step in range(steps))
+    return [SPIKE_PRICE if opens <= hour < closes else PRICE for hour in hours]
 
 
 def forecast_w(truth_w: Sequence[float], start: int) -> list[float]:

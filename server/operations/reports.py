@@ -6,8 +6,9 @@ from typing import Annotated
 
 from server import clock
 from server.errors import Refused
-from server.grid.reports import baselines, callsettlement, pages, performance, reports
+from server.grid.reports import baselines, bills, callsettlement, pages, performance, reports
 from server.grid.reports import unmet as unmetdemand
+from server.grid.reports.bills import BillRow
 from server.grid.reports.callsettlement import CallRow
 from server.grid.reports.results import BaselineRow, NonresponderRow, Report, WrittenReport
 from server.grid.reports.unmetresults import UnmetRow
@@ -70,6 +71,18 @@ def calls(
         except OSError as error:
             raise Refused(400, f"{csv_file} cannot be written: {error.strerror}") from None
     return rows
+
+
+@report.operation("bill", role=Role.VIEWER)
+def bill(
+    vder: VderName,
+    *,
+    first: Annotated[Day | None, Arg("The first local day; today if not given.", option="from")] = None,
+    last: Annotated[Day | None, Arg("The last local day; the first if not given.", option="to")] = None,
+) -> list[BillRow]:
+    """Report what the exchange of an area with a price cost, what it would have cost, and what was saved."""
+    day = first or reports.today()
+    return bills.bills(vder, day, last or day)
 
 
 @report.operation("nonresponders", role=Role.VIEWER)

@@ -60,6 +60,42 @@ def test_some_steps_and_the_report(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"var", "demo.log"} and not left(tmp_path)
 
 
+def test_an_evening_of_high_prices(tmp_path: Path) -> None:
+    """Homes shift, businesses are called for the spike and only then, limits hold, and the sun is used."""
+    process = demo(tmp_path, "--fast", "--begin", "16.75", "--hours", "3.75", "--date", "2026-06-21")
+    assert process.popen.wait(400) == 0, process.text
+    assert "Traceback" not in process.text
+    moved = line_of(process.text, "At the price of 3.00").split(":")[1]
+    kwh = {name.strip(): float(energy) for name, energy in re.findall(r"([a-z ]+) ([+-][\d.]+)", moved)}
+    assert kwh["cars"] < -1 and kwh["batteries"] < -1, "they wait, and give"
+    assert kwh["cold store"] < -3 and kwh["engine"] < -8 and abs(kwh["solar"]) < 0.1
+    bill = re.findall(r"-?[\d.]+", line_of(process.text, "Bill of the street"))
+    without, cost, calls = map(float, bill[:3])
+    assert cost + calls < 0.5 * without
+    with sqlite3.connect(tmp_path / "var/demo/demo.db") as database:
+        called = database.execute(
+            "SELECT d.name, c.start % 86400, c.until % 86400 FROM block_call c "
+            "JOIN device d ON d.id = c.device_id WHERE c.until > c.start ORDER BY d.name").fetchall()
+        assert {name for name, _, _ in called} == {"cold store", "gas engine"}
+        assert all(18 * 3600 <= start < until <= 20 * 3600 for _, start, until in called), called
+        answers = database.execute(
+            "SELECT d.name, count(DISTINCT r.status) FROM response_record r JOIN device d ON d.lfdi = r.lfdi "
+            "WHERE d.name IN ('cold store', 'gas engine') GROUP BY d.name").fetchall()
+        assert [count >= 3 for _, count in answers] == [True, True], "received, started, completed"
+        (limits,) = database.execute(
+            "SELECT count(*) FROM dispatch_order o JOIN virtual_der v ON v.id = o.vder_id "
+            "WHERE o.quantity = 'limit' AND v.name LIKE 'street%'").fetchone()
+        assert not limits, "solar is never limited at a price above zero"
+    database.close()
+    export, limit = map(float, re.findall(r"([\d.]+) kW[,;]", line_of(process.text, "Export at most")))
+    assert export <= limit
+
+
+def line_of(text: str, beginning: str) -> str:
+    """The line of the summary that begins so."""
+    return next(line for line in text.splitlines() if line.startswith(beginning))
+
+
 @pytest.mark.restart
 def test_it_is_stopped_in_the_middle_and_leaves_no_process(tmp_path: Path) -> None:
     process = demo(tmp_path, "--rate", "600")

@@ -15,6 +15,7 @@ from types import FrameType
 import click
 
 from server.errors import Refused
+from server.grid.series.intervals import STEP
 from server.resources.meterreadings import DAY
 
 NEEDED = ("matplotlib",)
@@ -29,14 +30,26 @@ NEEDED = ("matplotlib",)
 @click.option(
     "--hours", default=24.0, show_default=True, type=click.FloatRange(0.25, 24), help="How much of the day."
 )
+@click.option(
+    "--begin", default=0.0, metavar="HOUR", type=click.FloatRange(0, 24, max_open=True), show_default=True,
+    help="At which hour of the day it begins (UTC)."
+)
 @click.option("--seed", default=1, show_default=True, help="Seed of the neighbourhood.")
 @click.option("--date", type=click.DateTime(["%Y-%m-%d"]), help="Another day than today.")
 @click.option("--stay", is_flag=True, help="Go on when the day is over, until Ctrl-C.")
 def demo(
-    homes: int, rate: float, fast: bool, hours: float, seed: int, date: datetime | None, stay: bool
+    homes: int,
+    rate: float,
+    fast: bool,
+    hours: float,
+    begin: float,
+    seed: int,
+    date: datetime | None,
+    stay: bool,
 ) -> None:
     """Watch a day of a neighbourhood that is kept in balance: PV, batteries, EVs and heat pumps, each with
-    its certificate.
+    its certificate. A street beside it follows a price with a spike in the evening, for which its cold store
+    and its gas engine are called.
 
     The server, its worker and the devices are real processes and real TLS; the database (in var/demo) is
     created anew.
@@ -49,7 +62,8 @@ def demo(
         signal.signal(number, _interrupt)
     midnight = int(time.time() if date is None else date.replace(tzinfo=UTC).timestamp()) // DAY * DAY
     try:
-        day.live(homes, seed, midnight, None if fast else rate, hours, stay)
+        start = midnight + round(begin * 3600 / STEP) * STEP
+        day.live(homes, seed, start, None if fast else rate, min(hours, 24 - begin), stay)
     except (KeyboardInterrupt, BrokenPipeError):
         click.echo("\nstopped")
     except Refused as refused:

@@ -116,13 +116,14 @@ class Homes:
 
     def __init__(self, processes: Sequence[Process]):
         self._totals: queue.Queue[dict[str, Any]] = queue.Queue()
-        self._parts: dict[int, list[dict[str, Any]]] = {}
+        self._parts: dict[tuple[int, str], list[dict[str, Any]]] = {}
         self._processes = processes
         for process in self._processes:
             threading.Thread(target=self._listen, args=(process,), daemon=True).start()
 
     def next_totals(self, timeout_s: float) -> dict[str, Any] | None:
-        """The sums of the next interval that all processes have reported; None after `timeout_s` without.
+        """The sums of the next interval of a feeder that all processes have reported; None after `timeout_s`
+        without.
 
         ClickException where a process has ended.
         """
@@ -132,9 +133,10 @@ class Homes:
             if any(process.poll() is not None for process in self._processes):
                 raise click.ClickException("the devices' processes have ended") from None
             return None
-        parts = self._parts.setdefault(part["at"], [])
+        interval = totals.interval(part)
+        parts = self._parts.setdefault(interval, [])
         parts.append(part)
-        return totals.add_totals(self._parts.pop(part["at"])) if len(parts) == PROCESSES else None
+        return totals.add_totals(self._parts.pop(interval)) if len(parts) == PROCESSES else None
 
     def _listen(self, process: Process) -> None:
         assert process.stdout is not None

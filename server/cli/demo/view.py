@@ -10,11 +10,13 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from clients.simulation.scenario import STEPS
+from clients.simulation.scenario import SPIKE_PRICE, STEPS
 from server import clock
-from server.cli.demo.feeder import KINDS, Feeder, rms
+from server.cli.demo.feeder import ALL_KINDS, KINDS, Feeder, Feeders, rms
+from server.cli.demo.setup import STREET
 from server.cli.tables import iso
 from server.functionsets.response import STATUSES_2023
+from server.grid.reports import callsettlement
 from server.grid.series.intervals import STEP
 from server.models import Balance, Device, DispatchOrder, ResponseRecord
 
@@ -31,16 +33,55 @@ QUANTITIES = {
 }
 
 
-def line(feeder: Feeder) -> str:
+def line(feeders: Feeders) -> str:
     """One line about the interval that has just ended."""
-    at = feeder.scenario.start + len(feeder.uncontrolled_w) * STEP
+    feeder, street = feeders.town, feeders.street
+    at = feeder.start + feeders.intervals * STEP
     charge = f"{sum(feeder.soc) / len(feeder.soc):.0%}" if feeder.soc else "-"
     moved = "  ".join(f"{name} {kilo(feeder.moved_w[kind][-1])}" for kind, name in KINDS.items())
     return (
         f"{iso(at)[11:16]}  imbalance {kilo(feeder.uncontrolled_w[-1])} -> "
         f"{kilo(feeder.controlled_w[-1])} kW   {moved}   "
-        f"charge {charge}   RMS cut {(feeder.cut or 0):.0%}"
+        f"charge {charge}   RMS cut {(feeder.cut or 0):.0%}   street at {_price(street):.2f}: "
+        f"{kilo(street.uncontrolled_w[-1])} -> {kilo(street.controlled_w[-1])} kW"
     )
+
+
+def _price(street: Feeder) -> float:
+    """The price of the last interval."""
+    return (street.scenario.prices or [0.0])[max(len(street.controlled_w) - 1, 0)]
+
+
+def summary(feeders: Feeders) -> str:
+    """What the day was: the imbalance of the neighbourhood; of the street the bill, who was called, and what
+    was moved at the highest price."""
+    town, street = feeders.town, feeders.street
+    rows = callsettlement.calls(STREET, feeders.scenario.start, clock.now())
+    due = sum(row["due"] or 0.0 for row in rows)
+    without, cost = street.bill(street.uncontrolled_w), street.bill(street.controlled_w)
+    moved = "  ".join(f"{name} {street.moved_at_spike_kwh(kind):+.1f}" for kind, name in ALL_KINDS.items())
+    curtailed_kwh = sum(street.moved_w["inverter"]) * STEP / 3.6e6
+    return "\n".join([
+        "",
+        f"RMS imbalance {kilo(rms(town.uncontrolled_w))} kW without Counterpoise,"
+        f"{kilo(rms(town.controlled_w))} kW with it: {town.cut or 0:.0%} less",
+        f"Bill of the street {without:8.2f} without, {cost:8.2f} with it and {due:.2f} for calls: "
+        f"{1 - (cost + due) / without if without else 0:.0%} less",
+        f"At the price of {SPIKE_PRICE:.2f} it drew, kWh: {moved}",
+        *(f"Called: {row['device']}, {row['block']}, {iso(row['start'])[11:16]} to {iso(row['end'])[11:16]}, "
+          f"{row['called_w'] / 1000:.1f} kW; delivered {_kilowatts(row['delivered_w'])}, "
+          f"due {_money(row['due'])}" for row in rows),
+        f"Export at most {max(0.0, -min(street.controlled_w, default=0.0)) / 1000:.1f} kW, "
+        f"limit {street.scenario.export_limit_w / 1000:.1f} kW; solar curtailed {curtailed_kwh:.1f} kWh",
+    ])
+
+
+def _kilowatts(power_w: float | None) -> str:
+    return "not read" if power_w is None else f"{power_w / 1000:.1f} kW"
+
+
+def _money(amount: float | None) -> str:
+    return "unknown" if amount is None else f"{amount:.2f}"
 
 
 def kilo(watts: float) -> str:
@@ -48,20 +89,21 @@ def kilo(watts: float) -> str:
     return f"{watts / 1000:+7.1f}"
 
 
-def screen(feeder: Feeder) -> Group:
+def screen(feeders: Feeders) -> Group:
     """The whole view."""
-    now = clock.now()
-    done = len(feeder.uncontrolled_w) / STEPS
+    now, feeder = clock.now(), feeders.town
+    done = feeders.intervals / STEPS
     head = Text.assemble(
         (" Counterpoise ", "reverse bold"),
         f"  {iso(now)[:16].replace('T', ' ')} UTC   ",
-        f"{feeder.scenario.homes} homes, {feeder.scenario.devices} devices over mutual TLS   ",
+        f"{feeders.scenario.homes} homes, {feeders.scenario.devices} devices over mutual TLS   ",
         f"{done:.0%} of the day",
     )
     return Group(
         head,
         _imbalance(feeder),
         _side_by_side(_kinds(feeder), _devices(now)),
+        _street(feeders.street),
         _side_by_side(_orders(now), _responses(now)),
         _last_errors(),
     )
@@ -80,6 +122,18 @@ def _imbalance(feeder: Feeder) -> Panel:
         subtitle=f"up to {most / 1000:.0f} kW; midnight to midnight UTC",
         subtitle_align="right",
     )
+
+
+def _street(street: Feeder) -> Panel:
+    """The street that follows prices: what it draws, and what businesses and homes do about it."""
+    most = max(map(abs, [*street.uncontrolled_w, *street.controlled_w]), default=1.0) or 1.0
+    table = Table.grid(padding=(0, 1))
+    for name, values in (("without", street.uncontrolled_w), ("with", street.controlled_w)):
+        table.add_row(Text(name, "bold"), bars(values, most), Text(f"bill {street.bill(values):8.2f}"))
+    moved = "  ".join(f"{name} {kilo(street.moved_w[kind][-1])}"
+                      for kind, name in ALL_KINDS.items() if street.moved_w[kind])
+    return Panel(table, title=f"The street, at {_price(street):.2f} per kWh", title_align="left",
+                 subtitle=moved, subtitle_align="left")
 
 
 def bars(values: Sequence[float], most: float) -> Text:
@@ -179,6 +233,8 @@ Try it from another terminal:
   .venv/bin/counterpoise plan list
   .venv/bin/counterpoise ev sessions
   .venv/bin/counterpoise responses
+  .venv/bin/counterpoise contract blocks
+  .venv/bin/counterpoise report calls {STREET}
 
   curl --cacert {certs}/ca.pem --cert {certs}/device-1.pem --key {certs}/device-1.key \\
        https://localhost:{port}/dcap

@@ -2,9 +2,9 @@
 members did what they were commanded.
 
 The sums are recorded as measurements of the area (see `series.measurements`): `after` and `before` are
-imbalances, consumption positive; `metered` is the same as `after`, also where the area's meter is left out;
-`charge`, `charge_low` and `charge_high` are the state of charge of its storage (mean, 10 % and 90 %); the
-others are injection, in W.
+imbalances, of an area that follows a price its exchange with the network, consumption positive; `metered` is
+the same as `after`, also where the area's meter is left out; `charge`, `charge_low` and `charge_high` are the
+state of charge of its storage (mean, 10 % and 90 %); the others are injection, in W.
 """
 from __future__ import annotations
 
@@ -61,6 +61,8 @@ def _evaluate_step(area: VirtualDER, start: int, step_s: int, is_believed: bool)
     schedule_w = float(issuedseries.known(area, "schedule", start, 1, step_s)[0])
     if np.isnan(load_w) and not np.isnan(schedule_w):
         load_w = -_measured(area, "premises", start, step_s)
+    elif np.isnan(load_w) and _follows_price(area, start, step_s):
+        load_w = float(measurements.drawn_w(area, start, 1, step_s)[0])
     imbalance_w = load_w if np.isnan(schedule_w) else load_w - schedule_w
     _record_uncontrolled(area, start, step_s)
     storage_w, ev_w, thermal_w, pv_w = (
@@ -88,6 +90,13 @@ def _evaluate_step(area: VirtualDER, start: int, step_s: int, is_believed: bool)
         flexible_w = -float(np.nansum(planned_w)) - float(np.nan_to_num(base_w))
         values["load"] = -(load_w + float(np.nan_to_num(pv_w)) - flexible_w)
     record_values(area, start, **values)
+
+
+def _follows_price(area: VirtualDER, start: int, step_s: int) -> bool:
+    """Whether a price alone governed a step, so that the area's exchange is what counts."""
+    price, imbalance_w = (
+        float(issuedseries.known(area, kind, start, 1, step_s)[0]) for kind in ("price", "imbalance"))
+    return bool(np.isfinite(price) and np.isnan(imbalance_w))
 
 
 def _record_uncontrolled(area: VirtualDER, start: int, step_s: int) -> None:

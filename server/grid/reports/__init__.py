@@ -4,7 +4,8 @@ Read `baselines` (what devices would have drawn; `ownevents` tells when that was
 days are alike; `defaultbehaviour` keeps it of storage), `performance` (delivered against asked; with
 `evaluatedevents`, `membersteps`, `eventresponses`, `powerrows`, `reboundenergy`; `erasedmembers` and
 `erasure` for devices that were erased), `orderprogress` (an order while it runs), `settlement`,
-`callsettlement` (businesses) and `reports` (an event, a day, a month), `unmet` with `limitexcess` (what could
-not be kept; `unmetresults` has its rows). How a report is shown: `pages`, and `charts` with `chartstyle`,
-`powercharts`, `daycharts`, `eventcharts`. `results` has what operator functions return.
+`callsettlement` (businesses), `bills` (areas with a price) and `reports` (an event, a day, a month), `unmet`
+with `limitexcess` (what could not be kept; `unmetresults` has its rows). How a report is shown: `pages`, and
+`charts` with `chartstyle`, `powercharts`, `daycharts`, `eventcharts`. `results` has what operator functions
+return.
 """

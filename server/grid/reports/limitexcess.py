@@ -15,7 +15,6 @@ from server.units import Instant, Watts
 
 TOLERANCE = 0.01  # of a limit, and LEAST_W: less is the meters' error
 LEAST_W = 10.0
-KINDS = ("storage", "ev", "thermal", "pv", "load")  # of meters, where none reads the premises
 
 
 class Excess(NamedTuple):
@@ -34,7 +33,7 @@ def rows(area: VirtualDER, tree: Tree, start: Instant, end: Instant) -> Iterator
     span = Span(start, steps, STEP, clock.now())
     below = [vder for vder, _ in tree.walk(area.id)]
     for vder, import_w, export_w in nodelimits.limited(below, span) if steps else ():
-        load_w = _load(vder, start, steps)
+        load_w = measurements.drawn_w(vder, start, steps)
         for word, limit_w, sign in (("import", import_w, 1), ("export", export_w, -1)):
             for excess in excesses(sign * load_w, limit_w):
                 began = start + excess.first * STEP
@@ -48,17 +47,6 @@ def rows(area: VirtualDER, tree: Tree, start: Instant, end: Instant) -> Iterator
                     "power_w": round(excess.power_w, 1),
                     "reason": _reason(tree, vder, began),
                 }
-
-
-def _load(vder: VirtualDER, start: Instant, steps: int) -> Floats:
-    """Return [steps] what was drawn by the meters of premises, else by those of devices; NaN where neither
-    was read."""
-    premises_w = measurements.read(vder, "premises", start, steps)
-    if np.isfinite(premises_w).any():
-        return -premises_w
-    kinds_w = np.array([measurements.read(vder, kind, start, steps) for kind in KINDS])
-    known = np.isfinite(kinds_w).any(axis=0)
-    return np.where(known, -np.nansum(kinds_w, axis=0), np.nan)
 
 
 def excesses(power_w: Floats, limit_w: Floats) -> list[Excess]:

@@ -27,6 +27,7 @@ from server.resources import meterreadings, sql
 PACE = 300  # seconds between turns of `roll_due`
 AGAIN = (1, 2, 4, 8)  # so many intervals back, for readings that come late,
 DAILY = 97  # and for those that come once a day
+DEVICE_KINDS = ("storage", "ev", "thermal", "pv", "generator", "interruptible", "other", "load")
 REACH = 3600  # seconds before an interval in which a set with readings of it may begin
 # Single readings are gathered in sets of a day, which begin long before an interval; other sets begin not
 # long before it.
@@ -169,6 +170,17 @@ def read(vder: str | int | VirtualDER, quantity: str, start: int, steps: int, st
     ):
         values[(interval_start - start) // STEP] = value
     return intervals.mean(values.reshape(steps, -1))
+
+
+def drawn_w(vder: str | int | VirtualDER, start: int, steps: int, step: int = STEP) -> Floats:
+    """Return [steps] what was drawn (W, consumption +) by the meters of premises, else by those of devices;
+    NaN where neither was read."""
+    premises_w = read(vder, "premises", start, steps, step)
+    if np.isfinite(premises_w).any():
+        return -premises_w
+    kinds_w = np.array([read(vder, kind, start, steps, step) for kind in DEVICE_KINDS])
+    known = np.isfinite(kinds_w).any(axis=0)
+    return np.where(known, -np.nansum(kinds_w, axis=0), np.nan)
 
 
 def show(vder: str | int | VirtualDER, start: int, end: int) -> list[MeasurementRow]:

@@ -19,6 +19,21 @@ def test_a_seed_is_a_town() -> None:
     assert {entry["labels"]["feeder"] for entry in scenario.devices(feeder="F2")} == {"F2"}
 
 
+def test_another_street_has_other_homes_and_its_businesses_grow_with_it() -> None:
+    names, others = ({entry["name"] for entry in scenario.devices(20, first=first)} for first in (1, 21))
+    assert not names & others
+    small, large = (scenario.device_models(scenario.businesses(homes, "F2")) for homes in (2, 20))
+    for fewer, more in zip(small, large, strict=True):
+        assert more.rating_w == pytest.approx(10 * fewer.rating_w) and more.site.feeder == "F2"
+    assert [model.kind for model in large] == ["interruptible", "generator"]
+
+
+def test_the_price_has_a_spike_in_the_evening() -> None:
+    prices = scenario.prices(MIDNIGHT + 12 * 3600, 96)
+    assert prices[23:33] == [scenario.PRICE] + [scenario.SPIKE_PRICE] * 8 + [scenario.PRICE]
+    assert prices.count(scenario.SPIKE_PRICE) == 8
+
+
 def test_plants_are_as_the_entries_say_and_a_battery_rests_by_itself() -> None:
     known = scenario.devices(20)
     for entry, model in zip(known, scenario.device_models(known), strict=True):

@@ -136,6 +136,8 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("report month", "town --month 2025-06", ""),
     ("report nonresponders", "town", ""),
     ("report unmet", "town", ""),
+    ("signal put", "homes --kind price --flat 0.3 --start -2h --for 1d", ""),
+    ("report bill", "homes", ""),
     ("alarm list", "", ""),
     ("clock show", "", ""),
     ("clock accept", "--yes", ""),

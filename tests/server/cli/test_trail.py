@@ -161,6 +161,7 @@ LOOKS = {
     "report month": "street --html {series}.html",
     "report nonresponders": "street",
     "report unmet": "street",
+    "report bill": "solar",
     "report calls": "street",
     "baseline show": "{order}",
     "baseline compute": "street --start now --end +1h",
@@ -225,6 +226,7 @@ def run(device: peers.Peer, peer: Any, tmp_path: Path, request: pytest.FixtureRe
     create_order("solar", 600, limit=50.0)
     DispatchOrder.update(clipped_w=-500.0).execute()
     signals.put("street", "imbalance", [1000.0] * 96, NOON, 900)
+    signals.put("solar", "price", [0.3] * 96, NOON - 900, 900)
     plans.save(plans.balance_of(virtualders.find("street")).vder, NOON, 900, PLAN, requested_by="bob")
     request.getfixturevalue("halted")
     (tmp_path / "envelope.csv").write_text(ENVELOPE)
