@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from server.errors import BadArgument
 from server.grid.controls.results import DerDefault
+from server.grid.dispatch.results import OrderBounds
 from server.grid.flexibility.results import CapabilityNow, CapabilitySteps, EquivalentDer, VderStatus
 from server.grid.groups import memberfiles, splitting
 from server.grid.groups import virtualders as groups
@@ -50,10 +51,11 @@ class CapabilityRow(TypedDict):
 
 
 class VderWithCapability(VderDetails):
-    """A virtual DER with its members, its default, the members by mode, and what it and its children can
-    do."""
+    """A virtual DER with its members, its default, the members by mode, what members of it and its children
+    can do by set points, and what an order can promise, within limits."""
     modes: dict[str, int]
     capability: list[CapabilityRow]
+    orders: OrderBounds
 
 
 class DeletedVder(TypedDict):
@@ -105,9 +107,11 @@ def list_vders(
 @vder.operation("show", role=Role.VIEWER)
 def show(vder: VderName) -> VderWithCapability:
     """Show a virtual DER with its members, its default and what it can do now."""
+    from server.grid.dispatch import orderbounds
     from server.grid.flexibility import capability as capabilities
     total = capabilities.capability(vder)
-    return {**groups.show(vder), "modes": total["modes"], "capability": list(_rows(total))}
+    return {**groups.show(vder), "modes": total["modes"], "capability": list(_rows(total)),
+            "orders": orderbounds.bounds(vder, total["rated_inject_w"] + total["rated_absorb_w"])}
 
 
 def _rows(node: CapabilityNow, depth: int = 0) -> Iterator[CapabilityRow]:

@@ -25,7 +25,7 @@ from typing import Any
 from server.errors import Refused
 from server.grid.dispatch import sharing
 from server.grid.dispatch.sharing import CHARGE, HEADROOM, POLICIES, RATING, TIER, TURN, ControlledMember
-from server.grid.fleet.members import Member
+from server.grid.fleet.members import LIMITING, SETPOINTS, Member
 from server.grid.optimisation import rounding
 from server.resources import quantities
 from server.resources.quantities import FULL
@@ -39,7 +39,6 @@ _REASONS = {
     TURN: "rotation: {member.remaining_quota:.0%} of its quota for the season remains",
     TIER: "tier {member.tier}",
 }
-_SETPOINTS = ("opModFixedW", "opModTargetW", "opModMaxLimW")
 # Without opModTargetW: its watts would mean a different fraction of rating to each member.
 _BROADCAST_SETPOINTS = ("opModFixedW", "opModMaxLimW")
 Base = dict[str, Any]
@@ -149,7 +148,7 @@ def baseline_w(members: Sequence[Member]) -> float:
 
 def takes_power_setpoint(member: Member) -> bool:
     """Whether a member takes a control that sets a power."""
-    return member.online and not member.stopped and not member.modes.isdisjoint(_SETPOINTS)
+    return member.online and not member.stopped and not member.modes.isdisjoint(SETPOINTS)
 
 
 def unserved_warning(unserved_w: float, planned_w: float) -> str:
@@ -163,12 +162,9 @@ def _controlled_members(online: Sequence[Member], *modes: str) -> list[Controlle
     controlled = []
     for member in online:
         mode = next((mode for mode in modes if mode in member.modes), None)
-        if mode == "opModMaxLimW":
-            controlled.append(ControlledMember(member, mode, 0.0, max(member.highest_w, 0.0), 0.0))
-        elif mode is not None:
-            controlled.append(
-                ControlledMember(member, mode, member.lowest_w, member.highest_w, member.max_absorption_w)
-            )
+        if mode is not None:
+            absorption_w = 0.0 if mode in LIMITING else member.max_absorption_w
+            controlled.append(ControlledMember(member, mode, *member.bounds_w(mode), absorption_w))
     if not controlled:
         raise Refused(409, f"no member that is online and not stopped takes {' or '.join(modes)}")
     return controlled
@@ -190,7 +186,7 @@ def _change(value: float, online: Sequence[Member], options: DispatchOptions) ->
 
 def _target(value: float, online: Sequence[Member], options: DispatchOptions) -> GroupAllocation:
     broadcast = options.addressing == BROADCAST
-    controlled = _controlled_members(online, *(_BROADCAST_SETPOINTS if broadcast else _SETPOINTS))
+    controlled = _controlled_members(online, *(_BROADCAST_SETPOINTS if broadcast else SETPOINTS))
     uncontrolled = _uncontrolled(online, controlled)
     shares = sharing.share_injection(
         value - fsum(part.planned_w for part in uncontrolled),

@@ -98,6 +98,28 @@ class FlexibleLoads:
         remaining_w = change_w - injection_change_w(shares)
         return [*shares, *self._dispatch_loads(remaining_w, reason, randomize_s or LOAD_RANDOMIZE_S)]
 
+    def change_w(self, change_w: float) -> float:
+        """Return what `dispatch` would make of so much more injection, and publish nothing."""
+        present_w, charge_w = self.sessions.present_w, self._charge_w(change_w)
+        changed = np.abs(charge_w - present_w) >= MIN_CHANGE_W
+        cars_w = float((present_w - charge_w)[changed].sum())
+        if not self._has_loads_for(change_w - cars_w):
+            return cars_w
+        state = self._loads_state()
+        powers = self._thermal_powers(state, change_w - cars_w)
+        return cars_w - float(sum(
+            powers.thermals[members].sum() for group in range(len(state.dispatch_groups))
+            for _, members, _ in loadcontrol.thermal_actions(state, powers, group)))
+
+    def _has_loads_for(self, change_w: float) -> bool:
+        return bool(len(self.state.fleet.base)) and abs(change_w) >= MIN_CHANGE_W
+
+    def _loads_state(self) -> FleetState:
+        """The state with thermal loads as they are after all of the order."""
+        fleet = self.state.fleet
+        loads = fleet.thermals._replace(keep=fleet.thermals.keep ** (self.duration_s / STEP))
+        return replace(self.state, fleet=fleet._replace(thermals=loads), hours=self.hours)
+
     def _dispatch_cars(self, change_w: float, reason: str) -> list[ShareRow]:
         indices, present_w, min_w, max_w, remaining_h = self.sessions
         charge_w = self._charge_w(change_w)
@@ -157,11 +179,9 @@ class FlexibleLoads:
         return setpoints.chargeable(filled.powers, min_w, max_w, settings.min_charge_w)
 
     def _dispatch_loads(self, change_w: float, reason: str, randomize_s: int) -> list[ShareRow]:
-        fleet = self.state.fleet
-        if not len(fleet.base) or abs(change_w) < MIN_CHANGE_W:
+        if not self._has_loads_for(change_w):
             return []
-        loads = fleet.thermals._replace(keep=fleet.thermals.keep ** (self.duration_s / STEP))
-        state = replace(self.state, fleet=fleet._replace(thermals=loads), hours=self.hours)
+        state = self._loads_state()
         powers = self._thermal_powers(state, change_w)
         step = loadcontrol.StepPeriod(
             self.start, self.start + self.duration_s, reason or _ORDERED, reason[:32], randomize_s

@@ -16,7 +16,7 @@ from server.grid.dispatch.allocation import BROADCAST
 from server.grid.dispatch.shares import ShareRow
 from server.grid.fleet import setpoints
 from server.grid.fleet.fleetstate import FleetState
-from server.grid.optimisation.arrays import np
+from server.grid.optimisation.arrays import Whole, np
 from server.grid.optimisation.disaggregation import MemberPowers
 from server.models import VirtualDER
 
@@ -62,6 +62,30 @@ class IssuedCommand(NamedTuple):
     shares: list[ShareRow]
 
 
+def thermal_actions(
+    state: FleetState, powers: MemberPowers, group: int
+) -> Iterator[tuple[int, Whole, dict[str, Any]]]:
+    """Yield each variety of thermal loads of a dispatch group (its index) that is commanded anything: the
+    variety, the indices of the loads, and the elements of the event."""
+    if powers.comfort is None:
+        return
+    loads, base_w = state.fleet.thermals, state.fleet.base
+    varieties = powers.comfort.shape[-1]
+    for variety in range(varieties):
+        members = np.flatnonzero(
+            (loads.group == group) & (np.minimum(loads.kind, varieties - 1) == variety)
+        )
+        if not len(members):
+            continue
+        action = (
+            setpoints.offset(float(powers.comfort[group, variety]), settings.comfort_kelvin)
+            if variety == setpoints.OFFSET
+            else setpoints.duty_cycle(float(base_w[members].sum()), float(powers.thermals[members].sum()))
+        )
+        if action is not None:
+            yield variety, members, action
+
+
 def thermal_commands(
     vder: VirtualDER,
     step: StepPeriod,
@@ -76,25 +100,11 @@ def thermal_commands(
     the time that they may be on. `group` is the index of the virtual DER in `state.dispatch_groups`; `lfdis`
     is by device number.
     """
-    if powers.comfort is None:
-        return
-    loads, base_w = state.fleet.thermals, state.fleet.base
-    varieties = powers.comfort.shape[-1]
-    for variety in range(varieties):
-        members = np.flatnonzero(
-            (loads.group == group) & (np.minimum(loads.kind, varieties - 1) == variety)
-        )
-        if not len(members):
-            continue
+    base_w = state.fleet.base
+    for variety, members, action in thermal_actions(state, powers, group):
+        assert powers.comfort is not None
         fraction, change_w = float(powers.comfort[group, variety]), powers.thermals[members]
         by_offset = variety == setpoints.OFFSET
-        action = (
-            setpoints.offset(fraction, settings.comfort_kelvin)
-            if by_offset
-            else setpoints.duty_cycle(float(base_w[members].sum()), float(change_w.sum()))
-        )
-        if action is None:
-            continue
         href = _publish_event(vder, step, action, state.categories[variety])
         reason = f"{step.reason}; {fraction:+.0%} of the comfort band, as every load of {vder.name}"
         shares = [

@@ -9,7 +9,8 @@ from server import actors, audit, clock
 from server.errors import Refused
 from server.grid.controls import dercontrols, eventlisting, reservations
 from server.grid.dispatch import allocation, orderlimits, orderwork
-from server.grid.dispatch.ordercreation import DESCRIPTION_CHARACTERS, UNSERVED_W
+from server.grid.dispatch.ordercreation import DESCRIPTION_CHARACTERS
+from server.grid.dispatch.orderplanning import UNSERVED_W
 from server.grid.dispatch.orders import ACTIVE, SCHEDULED, describe, find_order, status_of
 from server.grid.dispatch.orderwork import Progress
 from server.grid.dispatch.results import OrderSummary

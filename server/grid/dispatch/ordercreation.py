@@ -4,37 +4,31 @@ Injection is positive, in W.
 """
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 from server import actors, audit, clock
-from server.errors import Refused
 from server.grid.controls import conflicts, dercontrols, drevents, reservationdocuments
 from server.grid.controls.results import DerControlSummary, DrEventSummary, ReservationSummary
-from server.grid.dispatch import (allocation, flexibleloads, orderbaselines, orderlimits, orderwork, ramps,
+from server.grid.dispatch import (allocation, flexibleloads, orderbaselines, orderplanning, orderwork, ramps,
                                   reactive)
 from server.grid.dispatch.allocation import GroupAllocation
 from server.grid.dispatch.blockdispatch import CallableBlocks
-from server.grid.dispatch.flexibleloads import FlexibleLoads
-from server.grid.dispatch.orderlimits import LimitedOrder
+from server.grid.dispatch.orderplanning import UNSERVED_W, PlannedOrder
 from server.grid.dispatch.orderrequest import OrderRequest
 from server.grid.dispatch.orders import describe, device_names, find_order, status_of
 from server.grid.dispatch.orderwork import Progress
 from server.grid.dispatch.results import AllocatedShare, CreatedOrder, RecordedOrder
 from server.grid.dispatch.shares import ShareRow, record_shares
-from server.grid.dispatch.sharing import TIER, TURN
-from server.grid.fleet import members, ratings, rotation, stops
+from server.grid.fleet import ratings
 from server.grid.fleet.blockcalls import NewCall
-from server.grid.fleet.members import Member
-from server.grid.groups import drprograms, singledevices, virtualders
-from server.models import DispatchOrder, Document, VirtualDER
+from server.grid.groups import singledevices
+from server.models import DispatchOrder, Document
 from server.resources import documents, dryrun, sql, store
-from server.units import Href, Instant, Lfdi, SecondsExact, Vars, Watts
+from server.units import Href, Lfdi, Vars, Watts
 
 DESCRIPTION_CHARACTERS = 32  # String32
-UNSERVED_W = 1.0  # a target missed by less is met
-NOTHING_ORDERED = LimitedOrder(0.0, GroupAllocation([]), 0.0, [])
 
 
 class _Sent(NamedTuple):
@@ -45,50 +39,13 @@ class _Sent(NamedTuple):
     baseline_w: Watts | None
 
 
-class _Planned(NamedTuple):
-    """An order as it is about to be recorded, from `start` on: what members do within limits, and which loads
-    and blocks are asked for the rest (None: none). Members reach their power in `ramp_s` (None: by their own
-    ramp)."""
-    vder: VirtualDER
-    start: Instant
-    devices: Sequence[Member]
-    limited: LimitedOrder
-    loads: FlexibleLoads | None
-    blocks: CallableBlocks | None = None
-    ramp_s: SecondsExact | None = None
-
-    @property
-    def others_w(self) -> Watts:
-        """What flexible loads and businesses inject without the order."""
-        return sum(group.baseline_w for group in (self.loads, self.blocks) if group is not None)
-
-    @property
-    def allocated(self) -> GroupAllocation:
-        return self.limited.allocated
-
-    @property
-    def base_of(self) -> dict[Lfdi, Any]:
-        """The DERControlBases of members that get a control of their own."""
-        if self.allocated.base is not None:
-            return {}
-        return {part.member.lfdi: part.base for part in self.allocated.parts if part.base is not None}
-
-    @property
-    def scopes(self) -> set[Href]:
-        """The programs to which controls are added as the order is recorded; none where all are locked."""
-        if self.blocks is not None:
-            return set()
-        groups = self.loads.state.dispatch_groups if self.loads is not None else []
-        return {self.vder.program, *map(drprograms.href, groups)}
-
-
 def create_order(request: OrderRequest, progress: Progress | None = None) -> CreatedOrder:
     """Create an order and return it with its controls and shares.
 
     It is recorded in one transaction, and controls of single devices are published in further ones (see
     orderwork); `progress(done, total)` is called after each. Refused (400, 409) where nobody can do it.
     """
-    planned = _plan(request)
+    planned = orderplanning.plan(request)
     planned = planned._replace(ramp_s=ramps.of_order(request, planned.allocated))
     with dryrun.transaction(True) if request.dry_run else nullcontext():
         record = _record_override if request.override else _record_order
@@ -98,51 +55,26 @@ def create_order(request: OrderRequest, progress: Progress | None = None) -> Cre
     return result
 
 
-def _plan(request: OrderRequest) -> _Planned:
-    vder = virtualders.find(request.vder)
-    stops.check(vder)
-    start = clock.now() if request.start is None else request.start
-    devices = [orderbaselines.with_baseline(member, request)
-               for member in members.read(virtualders.members(vder), request.options.hours, start)]
-    if request.policy in (TURN, TIER):
-        devices = rotation.ranked(devices)
-    blocks = CallableBlocks.of(vder, start, request.duration_s)
-    loads = None
-    if request.quantity in allocation.GROUP_QUANTITIES:
-        loads = flexibleloads.of_order(vder, devices, start, request.duration_s, request.addressing)
-    elif blocks is not None:  # limits and switches ask for nothing that a contract is about
-        if request.quantity == "percent":
-            blocks.check_broadcast(devices, {"opModFixedW": request.value})
-        blocks = None
-    everyone = devices
-    apart = (loads.lfdis if loads else set()) | (blocks.lfdis if blocks else set())
-    devices = [member for member in devices if member.lfdi not in apart]
-    planned = _Planned(vder, start, devices, NOTHING_ORDERED, loads, blocks)
-    limited = orderlimits.limited(
-        vder, start, devices, request, planned.others_w if loads is not None or blocks is not None else None)
-    if blocks is not None:
-        blocks.check_broadcast(everyone, limited.allocated.base)
-    return planned._replace(limited=limited)
-
-
-def _scopes(planned: _Planned) -> set[Href]:
+def _scopes(planned: PlannedOrder) -> set[Href]:
     return planned.scopes
 
 
 # The audit log looks for `reason` and `dry_run` among the arguments.
 @audit.audited("dispatch", "{vder} order {id}", answer=dict, scopes=_scopes)
-def _record_order(planned: _Planned, request: OrderRequest, *, reason: str, dry_run: bool) -> RecordedOrder:
+def _record_order(
+    planned: PlannedOrder, request: OrderRequest, *, reason: str, dry_run: bool
+) -> RecordedOrder:
     return _record(planned, request)
 
 
 @audit.audited("dispatch override", "{vder} order {id}", answer=dict, scopes=_scopes)
 def _record_override(
-    planned: _Planned, request: OrderRequest, *, reason: str, dry_run: bool
+    planned: PlannedOrder, request: OrderRequest, *, reason: str, dry_run: bool
 ) -> RecordedOrder:
     return _record(planned, request)
 
 
-def _record(planned: _Planned, request: OrderRequest) -> RecordedOrder:
+def _record(planned: PlannedOrder, request: OrderRequest) -> RecordedOrder:
     """Record an order with its shares, and publish what is sent to its members together."""
     vder, allocated, loads = planned.vder, planned.allocated, planned.loads
     event = dercontrols.event_fields(
@@ -172,7 +104,7 @@ def _record(planned: _Planned, request: OrderRequest) -> RecordedOrder:
         events: dict[int, Href] = {}
         if planned.blocks is not None:
             nobody_else = not allocated.parts and loads is None
-            calls, refusals = _calls(planned.blocks, unserved_w, nobody_else)
+            calls, refusals = orderplanning.calls(planned.blocks, unserved_w, nobody_else)
             warnings += refusals
             events = planned.blocks.publish(calls, request.reason)
             load_shares = [*load_shares, *planned.blocks.shares(calls, events, request.reason)]
@@ -207,22 +139,7 @@ def _record(planned: _Planned, request: OrderRequest) -> RecordedOrder:
             "unserved_w": unserved_w, "clipped_w": planned.limited.clipped_w}
 
 
-def _calls(
-    blocks: CallableBlocks, needed_w: Watts, nobody_else: bool
-) -> tuple[list[NewCall], list[str]]:
-    """Return the calls of blocks for what is needed still, and why others are not called.
-
-    Refused (409), with the clauses, where an order asks nobody else.
-    """
-    if needed_w < UNSERVED_W:
-        return [], []
-    selection = blocks.select(needed_w)
-    if nobody_else and not selection.called:
-        raise Refused(409, "; ".join(blocks.refusals(selection)) or "no block has any power to give")
-    return blocks.calls(selection), blocks.refusals(selection)
-
-
-def _result(planned: _Planned, recorded: RecordedOrder, request: OrderRequest) -> CreatedOrder:
+def _result(planned: PlannedOrder, recorded: RecordedOrder, request: OrderRequest) -> CreatedOrder:
     order = find_order(recorded["id"] or 0)
     rows = sql.rows("SELECT lfdi, event_href, planned_w, baseline_w FROM share WHERE order_id = ? "
                     "ORDER BY lfdi", order.id)

@@ -97,11 +97,12 @@ def excesses(
 
 class LimitedOrder(NamedTuple):
     """The value that limits leave of an order, and its allocation. `clipped_w` is what they take of its
-    change of injection (signed)."""
+    change of injection (signed), `limit` the one that takes most."""
     value: float
     allocated: GroupAllocation
     clipped_w: Watts
     warnings: list[str]
+    limit: str = ""
 
 
 class OrderLimits(NamedTuple):
@@ -139,7 +140,7 @@ class OrderLimits(NamedTuple):
         warnings.append(
             f"{worst.limit} would be exceeded by {abs(worst.excess_w):.0f} W: {abs(clipped_w):.0f} W of the "
             f"order are clipped, {value:.6g} is ordered instead of {asked:.6g}")
-        return LimitedOrder(value, left, clipped_w, warnings)
+        return LimitedOrder(value, left, clipped_w, warnings, worst.limit)
 
     def _greatest(self, asked: float, idle: float, allocate: Callable[[float], GroupAllocation]) -> float:
         low, high = 0.0, 1.0

@@ -55,6 +55,14 @@ class RecordedOrder(OrderSummary):
     clipped_w: Watts
 
 
+class OrderBounds(TypedDict):
+    """The least and the most that an order to each device can have a virtual DER inject for an hour, None
+    where nobody takes one, and the limits that stand in the way."""
+    low_w: Watts | None
+    high_w: Watts | None
+    limits: list[str]
+
+
 class CreatedOrder(RecordedOrder):
     """An order that was created, with its events and shares; `xml` only in a dry run."""
     dry_run: bool

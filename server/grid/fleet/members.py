@@ -23,6 +23,9 @@ from server.models import CHUNK, Device
 from server.resources import pollrates, sql
 from server.units import Instant
 
+# The modes by which a power is set, the first that a member takes.
+SETPOINTS = ("opModFixedW", "opModTargetW", "opModMaxLimW")
+LIMITING = frozenset({"opModMaxLimW"})
 ONLINE_POLLS = 3  # after so many polls that were missed a device is offline
 
 
@@ -99,6 +102,20 @@ class Member:
     @property
     def highest_w(self) -> float:
         return sum(der.highest_w for der in self.ders)
+
+    def bounds_w(self, mode: str) -> tuple[float, float]:
+        """The injection that it can be ordered in a mode: by a limit of generation it can be held back, and
+        not driven."""
+        if mode in LIMITING:
+            return 0.0, max(self.highest_w, 0.0)
+        return self.lowest_w, self.highest_w
+
+    @property
+    def ordered_w(self) -> tuple[float, float]:
+        """The least and the most that it can be ordered to inject: its baseline where it takes no control
+        that sets a power."""
+        mode = next((mode for mode in SETPOINTS if mode in self.modes), None)
+        return (self.baseline_w, self.baseline_w) if mode is None else self.bounds_w(mode)
 
     @property
     def stored(self) -> tuple[float | None, float]:

@@ -71,11 +71,11 @@ def total(members: Iterable[Member]) -> GroupTotal:
     """Return the sum over members. Pure."""
     all_members = list(members)
     online = [member for member in all_members if member.online]
-    rated = [member for member in online if member.ders]
+    rated = [member for member in online if member.ders and not member.stopped]
     ders = [der for member in rated for der in member.ders]
     storage = [(der.capacity_wh, der.soc) for der in ders if der.capacity_wh and der.soc is not None]
     baseline_w = fsum(member.baseline_w for member in rated)
-    low_w, high_w = fsum(member.lowest_w for member in rated), fsum(member.highest_w for member in rated)
+    low_w, high_w = (fsum(member.ordered_w[bound] for member in rated) for bound in (0, 1))
     stored_wh = fsum(capacity_wh * soc for capacity_wh, soc in storage)
     return {
         "members": len(all_members),

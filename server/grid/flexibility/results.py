@@ -12,9 +12,10 @@ from server.units import Elements, Fraction, Instant, Seconds, WattHours, Watts,
 class GroupTotal(TypedDict):
     """The sum over members, now.
 
-    `stale` members are not online; only members that are online count for what can be done now. `low_w` to
-    `high_w` is the possible injection, `up_w` and `down_w` the distance from the baseline to these; `soc` is
-    that of all storage; `modes` counts the members by the DERControl modes that they take.
+    `stale` members are not online; only members that are online, and not stopped, count for what can be done
+    now. `low_w` to `high_w` is the injection to which set points can order them, `up_w` and `down_w` the
+    distance from the baseline to these; `soc` is that of all storage; `modes` counts the members by the
+    DERControl modes that they take.
     """
     members: int
     online: int
