@@ -224,6 +224,11 @@ _DECLARATIONS = (
     Setting(name="price_lateness", group=PRICES, default=0.0001, unit="money per kWh and hour", least=0,
             most=1000, help="charging of a car, for each hour by which it is later",
             why="breaks ties only: less than wear over a whole day"),
+    Setting(name="price_scarcity", group=PRICES, default=5.0, unit="money per kWh and hour", least=0,
+            most=1000, help="the same where cars need all the room that a limit leaves them until they "
+                            "leave; where they need a part of it, the square of that part as much",
+            why="who waits under a tight limit is in the way of cars that nobody announced: a price that is "
+                "lower by 0.20 for hours moves a car only where a tenth of the room or less is needed"),
 
     Setting(name="plausible_power_w", group=PLAUSIBILITY, default=1_000_000.0, unit="W", least=1000,
             most=10_000_000_000,

@@ -14,6 +14,7 @@ import math
 import time
 from typing import NamedTuple
 
+from server.grid.optimisation import scarcity
 from server.grid.optimisation.arrays import Floats, Whole, np
 from server.grid.optimisation.balanceproblem import BalanceProblem, ClusterSchedule, GroupLimit, worth
 from server.grid.optimisation.clusters import BATTERY, SESSION, THERMAL
@@ -111,8 +112,9 @@ class ProgramColumns:
         problem, clusters, prices = self.problem, self.problem.clusters, self.problem.prices
         wears = np.isin(np.arange(len(clusters)), self.split)[:, None] & (clusters.kind != SESSION)[:, None]
         take = np.where(wears, prices.wear, 0.0) + np.zeros(clusters.low.shape)
-        late = prices.lateness * problem.hours * np.arange(clusters.steps)
-        take += np.where((clusters.kind == SESSION)[:, None], late, 0.0)
+        part = scarcity.needed_part(clusters, problem.limits, problem.hours)
+        late = np.where(clusters.kind == SESSION, prices.lateness + prices.scarcity * part ** 2, 0.0)
+        take += late[:, None] * problem.hours * np.arange(clusters.steps)
         give = np.full((len(self.split), clusters.steps), prices.wear)
         curtail: Floats | float = prices.curtailment
         if problem.tariff is not None:

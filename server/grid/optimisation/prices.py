@@ -25,7 +25,8 @@ class Prices:
     area follows a price alone: the same square for its exchange, and a charge per kW of its greatest import.
     `curtailment` is what a curtailed kWh costs where no price is known, `premium` what it costs beside a
     known price. `wear` is per kWh charged, per kWh discharged, and where a price is known per kWh that a
-    thermal load shifts. `lateness` is per kWh and hour by which a car charges later.
+    thermal load shifts. `lateness` is per kWh and hour by which a car charges later, and `scarcity` the same
+    where cars need all the room that a limit leaves them: with the square of the part of it that they need.
     """
     limit: float = 1000.0
     limit_peak: float = 1000.0
@@ -39,6 +40,7 @@ class Prices:
     premium: float = 0.0
     wear: float = 0.02
     lateness: float = 0.0001
+    scarcity: float = 5.0
 
 
 class Tariff(NamedTuple):

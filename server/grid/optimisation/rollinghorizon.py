@@ -8,19 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from server.grid.optimisation import blockprogram, clusters, disaggregation, nestedlimits, unmetenergy
+from server.grid.optimisation import (blockprogram, clusters, disaggregation, nestedlimits, scarcity,
+                                      unmetenergy)
 from server.grid.optimisation.arrays import Bools, Floats, np
 from server.grid.optimisation.balanceproblem import BalanceProblem, ClusterSchedule, GroupLimit
 from server.grid.optimisation.blockprogram import Commitment, PlannableBlock
-from server.grid.optimisation.clusters import BATTERY, SESSION, Clusters, Labels, Sessions
+from server.grid.optimisation.clusters import BATTERY, Clusters, Labels, Sessions
 from server.grid.optimisation.prices import Prices, Tariff
 
 # Of its capacity: a battery keeps as much for imbalance after the horizon, so that it can move either way
 # then. One that holds less keeps what it has.
 KEPT = 0.5
-# Energy that cars need beyond a plan is planned anew if it is more than this part of it, and so many Wh:
-# less is error of what they report.
-UNPLANNED, UNPLANNED_WH = 0.02, 100.0
 EXCEEDED_W = 1.0  # a limit that a plan exceeds by less is kept
 
 
@@ -44,12 +42,13 @@ class HorizonForecast:
 class PlannerOptions:
     """How plans are made.
 
-    A new one is made `every` so many steps, and before that where cars below a limit need more than the plan
-    has for them; a `fixed` one is followed to its end. `reserve` is the fraction of each battery's span that
-    is kept against forecast errors, `seconds` the solver's time, `block_seconds` the time for blocks after
-    that, `window` the number of steps of departure that share a cluster. `ramp` is the fraction of its
-    greatest power by which a cluster of sessions or thermal loads may change from step to step, so that loads
-    are not all released at once. For `resolutions` see `disaggregation.StepOptions`.
+    A new one is made `every` so many steps, and for each step where cars need much of the room below a limit;
+    a `fixed` one is followed to its end. `reserve` is the fraction of each battery's span that is kept
+    against forecast errors, `seconds` the solver's time, `block_seconds` the time for blocks after that,
+    `window` the number of steps of departure that share a cluster. `ramp` is the fraction of its greatest
+    power by which a cluster of sessions or thermal loads may change from step to step, so that loads are not
+    all released at once; sessions under a tight limit are bounded by that. For `resolutions` see
+    `disaggregation.StepOptions`.
     """
     hours: float = 0.25
     every: int = 4
@@ -137,31 +136,27 @@ class Planner:
             return True
         if self.settings.fixed:
             return False
-        return self.age + 1 >= self.settings.every or self._has_unplanned_need(fleet, outlook)
+        return self.age + 1 >= self.settings.every or self._is_tight(fleet, outlook)
 
-    def _has_unplanned_need(self, fleet: disaggregation.Fleet, outlook: HorizonForecast) -> bool:
-        """Whether the cars below a limit need more energy than the plan has for them, as when one has come
-        that was not expected: until it is planned for, others would be late in its way."""
-        assert self.plan is not None and self.labels is not None
+    def _is_tight(self, fleet: disaggregation.Fleet, outlook: HorizonForecast) -> bool:
+        """Whether cars need much of the room below a limit. Then each step has a plan that knows the cars
+        which have come since."""
         cars, chosen = self._cars(fleet, outlook)
         if not outlook.limits or not chosen.any():
             return False
-        hours, begin = self.settings.hours, self.age + 1
-        needs = clusters.sessions(cars.only(chosen), self.plan.power.shape[1] - begin, hours)[0]
-        planned_wh = self.plan.power[:, begin:].sum(axis=1) * hours + np.array(self.plan.unmet)
-        for limit in outlook.limits:
-            needed = np.isin(needs.group, list(limit.groups))
-            planned = np.isin(self.labels.group, list(limit.groups)) & (self.labels.kind == SESSION)
-            if needs.most[needed, -1].sum() > (1 + UNPLANNED) * planned_wh[planned].sum() + UNPLANNED_WH:
-                return True
-        return False
+        needs = clusters.sessions(
+            cars.only(chosen), len(outlook.net), self.settings.hours, self.settings.window)[0]
+        part = scarcity.needed_part(needs, outlook.limits, self.settings.hours)
+        return bool(part.max() > scarcity.TIGHT)
 
     def _renew(self, fleet: disaggregation.Fleet, outlook: HorizonForecast) -> None:
         gathered = self.gathered(fleet, outlook)
         ramp = None
         if self.settings.ramp is not None:
             range_w = gathered.high.max(axis=1) - gathered.low.min(axis=1)
-            ramp = np.where(gathered.kind == BATTERY, np.inf, self.settings.ramp * range_w)
+            part = scarcity.needed_part(gathered, outlook.limits, self.settings.hours)
+            free = (gathered.kind == BATTERY) | (part > scarcity.TIGHT)
+            ramp = np.where(free, np.inf, self.settings.ramp * range_w)
         problem = BalanceProblem(
             outlook.net,
             self.settings.hours,

@@ -6,6 +6,7 @@ import pytest
 from server.grid.optimisation.balanceproblem import GroupLimit
 from server.grid.optimisation.clusters import Batteries, Sessions, Thermals
 from server.grid.optimisation.disaggregation import Fleet
+from server.grid.optimisation.prices import Tariff
 from server.grid.optimisation.rollinghorizon import HorizonForecast, Planner, PlannerOptions
 from tests.server.grid.optimisation.nextstep import after_step
 
@@ -131,33 +132,45 @@ def test_where_the_plan_exceeds_a_limit_the_step_does_not_fight_it():
     assert max(drawn_w) < 6050 and np.ptp(drawn_w) < 400
 
 
-def charging(count, need=10_000.0, arrive=0, depart=16):
+def charging(count, need=10_000.0, depart=16):
     """So many cars of 7 kW."""
-    return Sessions(np.full(count, arrive), np.full(count, depart), np.full(count, need),
+    return Sessions(np.zeros(count, int), np.full(count, depart), np.full(count, need),
                     np.full(count, 7000.0), np.zeros(count, int))
 
 
-@pytest.mark.parametrize("limit_w, expected, fixed, renewed", [
-    (9000.0, 0, False, True), (None, 0, False, False), (9000.0, 1, False, False), (9000.0, 0, True, False)])
-def test_a_car_that_nobody_expected_below_a_limit_is_planned_for_at_once(limit_w, expected, fixed, renewed):
-    """Where there is no limit, and where it was expected, the plan goes on."""
+@pytest.mark.parametrize("limit_w, fixed, renewed", [
+    (9000.0, False, True), (90_000.0, False, False), (None, False, False), (9000.0, True, False)])
+def test_under_a_tight_limit_each_step_has_a_plan_of_its_own(limit_w, fixed, renewed):
+    """A car that nobody expected is planned for at once."""
     planner = Planner(PlannerOptions(every=STEPS))
     start = beginning()
     start = start._replace(batteries=start.batteries.only(slice(0)), thermals=start.thermals.only(slice(0)),
                            base=np.zeros(0))
-    net = np.zeros(STEPS)
-    limits = [] if limit_w is None else [GroupLimit([0], limit_w, -np.inf, net)]
-    coming = charging(expected, arrive=1, depart=12)
 
-    def step(sessions, coming, number):
-        outlook = HorizonForecast(net[number:], np.zeros((0, STEPS - number)), np.zeros(STEPS - number),
-                                  coming, [replace(limit, net=net[number:]) for limit in limits])
-        return planner.step(start._replace(sessions=sessions), outlook)
+    def step(sessions, number):
+        net = np.zeros(STEPS - number)
+        limits = [] if limit_w is None else [GroupLimit([0], limit_w, -np.inf, net)]
+        outlook = HorizonForecast(net, np.zeros((0, len(net))), net, NO_CARS, limits)
+        return planner.step(start._replace(sessions=sessions), outlook).sessions
 
-    first = step(charging(1), coming, 0).sessions
+    first = step(charging(1), 0)
     planner.settings = replace(planner.settings, fixed=fixed)
-    both = charging(2, depart=15)._replace(need=np.array([10_000 - first[0] * QUARTER, 10_000.0]),
-                                           depart=np.array([15, 11]))
-    drawn = step(both, NO_CARS, 1).sessions
+    both = charging(2)._replace(need=np.array([10_000 - first[0] * QUARTER, 10_000.0]),
+                                depart=np.array([15, 11]))
+    drawn = step(both, 1)
     assert planner.age == (0 if renewed else 1)
     assert limit_w is None or drawn.sum() <= limit_w + 1e-6
+
+
+def test_no_ramp_keeps_cars_from_the_room_of_a_tight_limit():
+    """Of two that leave apart the second begins at full power when the first is full."""
+    planner = Planner(PlannerOptions(ramp=0.25, window=1))
+    cars = charging(2, need=6000.0)._replace(depart=np.array([4, 8]))
+    none = beginning()
+    none = none._replace(batteries=none.batteries.only(slice(0)), thermals=none.thermals.only(slice(0)),
+                         base=np.zeros(0), sessions=cars)
+    zero, price = np.zeros(8), np.full(8, 0.3)
+    planner.step(none, HorizonForecast(
+        zero, np.zeros((0, 8)), zero, NO_CARS, [GroupLimit([0], 7000.0, -np.inf, zero)],
+        Tariff(price, price, zero), tracked=False))
+    assert np.allclose(planner.plan.power.sum(axis=0)[:6], 7000, atol=1)
