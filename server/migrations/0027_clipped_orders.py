@@ -1,8 +1,8 @@
-"""What was asked by an order, and what limits of virtual DERs took of it."""
+"""What was asked by an order, what limits of virtual DERs took of it, and when to reckon it again."""
 from typing import Any
 
 import peewee
-from peewee import DoubleField, TextField
+from peewee import BigIntegerField, DoubleField, TextField
 
 COMPATIBLE_FROM = "0018_quarter_hours"
 
@@ -11,4 +11,7 @@ def up(migrator: Any, db: peewee.Database) -> None:
     migrator.migrate(
         migrator.add_column("dispatch_order", "asked", TextField(null=True)),
         migrator.add_column("dispatch_order", "clipped_w", DoubleField(null=True)),
+        migrator.add_column("dispatch_order", "reckon_at", BigIntegerField(null=True)),
     )
+    db.execute_sql("CREATE INDEX dispatch_order_reckon_at ON dispatch_order (reckon_at) "
+                   "WHERE (\"reckon_at\" IS NOT NULL)")

@@ -13,7 +13,8 @@ class DispatchOrder(Table):
     `quantity` is one of allocation.QUANTITIES or reactive.QUANTITIES, `stop`, or the way in which a plan is
     told (see setpoints). Power is injection, in W and var. `work` is what remains to be done for its events
     (see orderwork), None where nothing does. `asked` is the request (OrderRequest.asked), `clipped_w` what
-    limits of virtual DERs took of its change of injection (signed); NULL of a plan's order.
+    limits of virtual DERs took of its change of injection (signed); NULL of a plan's order. `reckon_at` is
+    when to look next whether members have been read that had not been (see orderreckoning), else NULL.
     """
     id = AutoField()
     vder_id: int
@@ -35,6 +36,7 @@ class DispatchOrder(Table):
     work = JSON(null=True)
     asked = JSON(null=True)
     clipped_w = DoubleField(null=True)
+    reckon_at = BigIntegerField(null=True)
 
 
 class Share(Table):
@@ -63,6 +65,8 @@ DispatchOrder.add_index(
     where=(DispatchOrder.quantity == "stop") & DispatchOrder.cancelled_at.is_null())
 DispatchOrder.add_index(
     DispatchOrder.start, where=DispatchOrder.work.is_null(False), name="dispatch_order_work")
+DispatchOrder.add_index(
+    DispatchOrder.reckon_at, where=DispatchOrder.reckon_at.is_null(False), name="dispatch_order_reckon_at")
 
 
 class ErasedMember(Table):

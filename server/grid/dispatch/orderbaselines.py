@@ -23,12 +23,19 @@ def recorded_w(part: Allocation, request: OrderRequest) -> Watts | None:
     return None if unknown else part.baseline_w
 
 
+def unread(allocated: GroupAllocation, request: OrderRequest) -> int:
+    """Return how many members an order of more or less than now goes to of whom nobody knows what is now."""
+    return sum(recorded_w(part, request) is None for part in _controlled(allocated))
+
+
 def unread_warnings(allocated: GroupAllocation, request: OrderRequest) -> list[str]:
-    """Return a warning where an order of more or less than now goes to members of whom nobody knows what is
-    now."""
-    controlled = [part for part in allocated.parts if part.base is not None or allocated.base]
-    unread = sum(recorded_w(part, request) is None for part in controlled)
-    if not unread:
+    """Return a warning where there are such members."""
+    count = unread(allocated, request)
+    if not count:
         return []
-    return [f"what {unread} of {len(controlled)} members inject now is unknown: 0 W is used until their "
-            "first readings, from which the order is reckoned again"]
+    return [f"what {count} of {len(_controlled(allocated))} members inject now is unknown: 0 W is used until "
+            "their first readings, from which the order is reckoned again"]
+
+
+def _controlled(allocated: GroupAllocation) -> list[Allocation]:
+    return [part for part in allocated.parts if part.base is not None or allocated.base]

@@ -130,6 +130,7 @@ def _record(planned: PlannedOrder, request: OrderRequest) -> RecordedOrder:
             warnings=warnings,
             requested_by=actors.who(),
             created_at=clock.now(),
+            reckon_at=clock.now() if orderbaselines.unread(allocated, request) else None,
             work=orderwork.publication(event, planned.ramp_s, request.reason)
             if any(share.pending for share in shares) else None,
         )

@@ -1,4 +1,6 @@
 """Orders of more or less than now, where what is now becomes known later."""
+from unittest.mock import Mock
+
 import pytest
 
 from server import clock, worker
@@ -58,3 +60,29 @@ def test_an_order_of_a_power_asks_nothing_of_now(fleet):
     order = create_order("batteries", 3600, target=2000)
     assert not any("unknown" in line for line in order["warnings"])
     assert None not in baselines(order["id"]).values()
+
+
+def test_a_worker_killed_before_the_new_order_leaves_it_to_be_done_again(fleet, monkeypatch):
+    first = create_order("batteries", 3600, NOON + 600, watts=2000)
+    clock.turn_to(NOON + 120)
+    fleet[0].post(-3000)
+    with monkeypatch.context() as killed:
+        killed.setattr(orderreckoning.ordercreation, "create_order", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            orderreckoning.reckon_due()
+    assert orderreckoning.reckon_due() == 0 and newest().id == first["id"]
+    clock.turn_to(NOON + 180)
+    assert orderreckoning.reckon_due() == 1 and newest().id == first["id"] + 1
+
+
+def test_an_order_is_looked_at_while_it_waits_and_no_longer(fleet):
+    def looked_at(order):
+        return DispatchOrder.get_by_id(order["id"]).reckon_at
+    waiting = create_order("batteries", 900, watts=2000)
+    assert looked_at(waiting) == NOON
+    assert orderreckoning.reckon_due() == 0 and looked_at(waiting) == NOON + 60
+    clock.turn_to(NOON + 900)
+    assert orderreckoning.reckon_due() == 0 and looked_at(waiting) is None
+    for device in fleet:
+        device.post(500)
+    assert looked_at(create_order("batteries", 900, watts=2000)) is None
