@@ -140,7 +140,8 @@ def run(fleet: Fleet) -> None:
 @click.option("--skip", multiple=True, metavar="NAME", help="Leave this device out (may be repeated).")
 @click.option("--model", "models", multiple=True, metavar="NAME=MODEL",
               help="What this device is (may be repeated): " + ", ".join(neighbourhood.KINDS) + ".")
-@click.option("--clock", default="1x", show_default=True, metavar="PACE",
+@click.option("--clock", default=lambda: settings.clock or "1x", show_default="the setting clock, else 1x",
+              metavar="PACE",
               help="Rate of the server's clock: 60x, or, as another process has it, RATE@SINCE@ORIGIN. "
                    "file:PATH for a clock that goes in steps: then instants are read from stdin, one a line, "
                    "and each is answered when everything due is done.")

@@ -96,7 +96,7 @@ def check(entries: Sequence[Entry]) -> None:
 def _end_device(entry: Entry) -> dict[str, Any]:
     category = entry.category
     if category is None:
-        category = CATEGORIES.get("".join(filter(str.isalnum, entry.kind.lower())))
+        category = _category(entry.kind)
     return {"lFDI": entry.lfdi} if category is None else {
         "lFDI": entry.lfdi, "deviceCategory": f"{category:08X}"}
 
@@ -166,7 +166,21 @@ def relabel_all(devices: Sequence[Device]) -> None:
         for device in devices:
             if stored[device.id].kind == AGGREGATOR != device.kind:
                 release_managed(device.lfdi)
+            if stored[device.id].kind != device.kind:
+                _categorise(device)
         rerender(*devices)
+
+
+def _categorise(device: Device) -> None:
+    """Give the EndDevice of a load the category of its kind, as enrolment does, unless it has one."""
+    category, document = _category(device.kind), store.get(href(device))
+    if category is None or document is None or "deviceCategory" in document.submitted:
+        return
+    store.put(href(device), {**document.submitted, "deviceCategory": f"{category:08X}"})
+
+
+def _category(kind: str) -> DeviceCategory | None:
+    return CATEGORIES.get("".join(filter(str.isalnum, kind.lower())))
 
 
 @audit.audited("device remove", "{lfdi} {name}", state=_state)

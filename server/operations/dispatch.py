@@ -132,7 +132,7 @@ def list_orders(
     plans: Annotated[bool, Arg("Also those that plans have made.")] = False,
     limit: Annotated[int, Arg("How many at most.", least=1)] = 100,
 ) -> list[OrderSummary]:
-    """List orders, newest first."""
+    """List orders, of a virtual DER and those below it or of all, newest first."""
     return orders.list_orders(vder, plans, limit)
 
 

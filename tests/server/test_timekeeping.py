@@ -72,6 +72,11 @@ def test_a_process_that_starts_after_the_jump_knows_of_it(
     assert clock.system.is_suspect and clock.now() == NOON
 
 
+def test_the_time_that_is_shown_is_the_server_s(machine: Machine) -> None:
+    clock.run(60, NOON + DAY)
+    assert clockcheck.show()["time"] - NOON - DAY < 3600
+
+
 def test_an_operator_decides_for_all_processes(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     first = machine.clock
     machine.offset_s += DAY

@@ -8,6 +8,7 @@ from server.errors import Refused
 from server.grid.controls import dercontrols
 from server.grid.dispatch.results import OrderSummary, RecordedShare
 from server.grid.groups import virtualders
+from server.grid.groups.tree import Tree
 from server.models import Device, DispatchOrder, Share, VirtualDER, among
 from server.models.pages import Pages
 from server.resources import sql
@@ -20,7 +21,7 @@ PUBLISHING, SCHEDULED, ACTIVE = "publishing", "scheduled", "active"
 def list_orders(
     vder: str | int | VirtualDER | None = None, plans: bool = False, limit: int = 100
 ) -> list[OrderSummary]:
-    """Return the orders on a virtual DER, or on all, newest first.
+    """Return the orders on a virtual DER and those below it, or on all, newest first.
 
     Those that plans made are included with `plans`.
     """
@@ -28,7 +29,8 @@ def list_orders(
     if not plans:
         query = query.where(DispatchOrder.plan_id.is_null())
     if vder is not None:
-        query = query.where(DispatchOrder.vder == virtualders.find(vder))
+        top = virtualders.find(vder)
+        query = query.where(DispatchOrder.vder.in_(Tree.read(include=[top]).subtree(top.id)))
     return [describe(order) for order in query]
 
 

@@ -16,6 +16,7 @@ from clients.devices.device import Device
 from clients.reports.reporter import Trace
 from clients.simulation import fleet, neighbourhood
 from clients.simulation.neighbourhood import KINDS, Server, device_model
+from server.config import settings
 from tests import listening
 from tests.clients.controls import LFDI
 from tests.flows.server import ROOT, Process
@@ -142,6 +143,12 @@ def test_a_device_is_what_the_command_line_says(certs: Path) -> None:
                        ("device-1=windmill", "'windmill' is none of inverter")):
         with pytest.raises(click.BadParameter, match=why):
             fleet._set_models(entries, [wrong])
+
+
+def test_its_clock_is_the_server_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    for setting, pace in (("", "1x"), ("60@0.0@1782043200", "60@0.0@1782043200")):
+        monkeypatch.setattr(settings, "clock", setting)
+        assert fleet.main.make_context("clients", []).params["clock"] == pace
 
 
 def test_an_aggregator_is_given_what_it_manages(certs: Path) -> None:

@@ -10,6 +10,8 @@ from server.errors import Refused
 from server.grid.groups import singledevices, virtualders
 from server.models import Device, db
 from server.resources import store
+from server.resources.codes import DeviceCategory
+from tests import peers
 
 FIRST, SECOND = (f"ABCDEF012{digit * 31}" for digit in "34")
 
@@ -81,3 +83,18 @@ def test_of_many_all_or_none_are_enrolled(wrong: enrolment.Entry, why: str) -> N
     with pytest.raises(Refused, match=why):
         enrolment.enrol_all([enrolment.Entry(FIRST), wrong])
     assert not Device.select().count() and not store.items("/edev")
+
+
+@pytest.mark.parametrize("stated, kind, category", [
+    (None, "load_switch", DeviceCategory.LOAD_SWITCH),
+    (DeviceCategory.THERMOSTAT, "load_switch", DeviceCategory.THERMOSTAT),
+    (None, "battery", None),
+])
+@pytest.mark.usefixtures("server")
+def test_what_becomes_a_load_is_categorised_as_at_enrolment(
+    stated: DeviceCategory | None, kind: str, category: DeviceCategory | None
+) -> None:
+    device = enrolment.enrol(peers.lfdi(1), kind="device", category=stated)
+    enrolment.relabel(device, {}, kind=kind)
+    document = store.get(enrolment.href(device)).submitted
+    assert document.get("deviceCategory") == (None if category is None else f"{category:08X}")

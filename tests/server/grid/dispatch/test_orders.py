@@ -185,6 +185,13 @@ def test_a_newer_order_takes_over(street):
     assert orders.list_orders("street")[0]["id"] == second["id"]
 
 
+def test_those_of_the_virtual_ders_below_are_listed_too(street):
+    virtualders.create("town")
+    virtualders.update("street", parent="town")
+    order = create_order("street", 900, watts=3000)
+    assert [row["id"] for row in orders.list_orders("town")] == [order["id"]]
+
+
 def test_an_order_that_would_be_over_leaves_nothing(street):
     with pytest.raises(Refused, match="would be over"):
         create_order("street", 60, clock.now() - 60, watts=3000, addressing="device")
