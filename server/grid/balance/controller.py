@@ -12,7 +12,7 @@ import time
 
 from server import actors, alarms, clock, logs
 from server.errors import Refused
-from server.grid.balance import blockplans, evaluation, planning, plans, publish, unmetdemand
+from server.grid.balance import blockplans, evaluation, planning, plans, publish, unmetdemand, vehicleoffers
 from server.grid.balance.chargingroom import ChargingRoom
 from server.grid.balance.decidedstep import DecidedStep
 from server.grid.balance.planning import AreaForecast
@@ -109,6 +109,7 @@ def decide(area: VirtualDER, start: Instant) -> int:
         forecast.committed,
     )
     solver_s = time.perf_counter() - started
+    offered = vehicleoffers.decide(forecast, planner, powers)
     step = DecidedStep(
         period=StepPeriod(start, start + balance.step_s, _reason(forecast)),
         state=forecast.state,
@@ -121,6 +122,7 @@ def decide(area: VirtualDER, start: Instant) -> int:
         room=ChargingRoom.of(
             forecast.demand.horizon.limits, forecast.state.fleet.sessions, forecast.span
         ),
+        offered=offered,
     )
     scopes = () if forecast.state.blocks else (area.program, *publish.scopes(step))  # none: all are locked
     with store.transaction(*scopes):
@@ -140,7 +142,7 @@ def decide(area: VirtualDER, start: Instant) -> int:
         orders = publish.publish_step(area, balance, step)
         blockplans.issue(balance, forecast.state, memberqueries.lfdis_of(area), step.period.reason)
         projection.record_thermal_states(forecast.state, powers, step.period.end)
-        _record_expectations(area, forecast, powers, planner.curtailed_w)
+        _record_expectations(area, forecast, powers, planner.curtailed_w, float(offered.given.sum()))
     for number in orders:
         orderwork.finish(number)
     return 1
@@ -173,12 +175,12 @@ def _reason(forecast: AreaForecast) -> str:
 
 
 def _record_expectations(
-    area: VirtualDER, forecast: AreaForecast, powers: MemberPowers, curtailed_w: Watts
+    area: VirtualDER, forecast: AreaForecast, powers: MemberPowers, curtailed_w: Watts, offered_w: Watts
 ) -> None:
     """Record what is expected of the step, to be compared with what will be measured."""
     committed = forecast.committed
     storage_w = float(powers.batteries.sum()) + float(committed.storage.sum())
-    ev_w = float(powers.sessions.sum()) + float(committed.sessions.sum())
+    ev_w = float(powers.sessions.sum()) + float(committed.sessions.sum()) - offered_w
     thermal_w = float(powers.thermals.sum()) + float(committed.thermals.sum())
     demand = forecast.demand
     evaluation.record_values(

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from server import clock
-from server.grid.balance import sessiongrants
+from server.grid.balance import sessiongrants, vehicleoffers
 from server.grid.balance.decidedstep import DecidedStep
 from server.grid.balance.sessiongrants import SessionGrant
 from server.grid.controls import dercontrols
@@ -49,6 +49,7 @@ def publish_step(area: VirtualDER, balance: Balance, step: DecidedStep) -> list[
             *_storage_commands(vder, step, group, lfdis),
             *thermal_commands(vder, step.period, step.state, step.powers, group, lfdis),
             *_session_commands(step, grants, group, lfdis),
+            *vehicleoffers.commands(step.offered, step.period, group, lfdis),
         ):
             numbers.append(_record_order(vder, balance, step.period, command))
     for vder, command in _curtailment_commands(step, lfdis):

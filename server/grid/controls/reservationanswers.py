@@ -80,7 +80,7 @@ def answer(href: Href) -> None:
     elif requested.energy_wh > 0:
         choose = reservationpolicy.latest
     else:
-        # No plan counts on energy that a device offers: an operator grants it where it is of use.
+        # Each step of the balance grants it where it is of use, an operator where no signal is tracked.
         choose = reservationpolicy.defer
     reservations.replace(request, _representable(choose(requested, steps, clock.now(), lead_s)))
 

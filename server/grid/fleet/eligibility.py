@@ -21,7 +21,7 @@ UNRATED = "unrated"  # it reported no power
 DISCONNECTED = "disconnected"
 MODES = "no supported control"
 UNREAD_SITE = "site's load is not read"  # of a generator that carries its site apart from the network
-OFFERS = "offers energy"  # a vehicle that would discharge, which only an operator grants
+OFFERS = "offers energy"  # a vehicle that would discharge: no plan counts on it, a step may use it
 REASONS = (SUSPENDED, STOPPED, STALE, OPTED_OUT, NON_RESPONDING, CONTRACT, UNRATED, DISCONNECTED, MODES,
            UNREAD_SITE, OFFERS)
 DAY = 86400

@@ -52,8 +52,9 @@ def charging_sessions(
     """Return the charging sessions that are not over at `at` (UTC, s), in steps of `hours`.
 
     The energy still needed is what the vehicle reported last, less what was read since where that is not
-    fresh. A vehicle that offers to discharge and needs no energy is excluded: a plan counts on needs, and an
-    operator grants discharges. Writes into `reasons` ([n] of str) why members cannot be dispatched.
+    fresh. A vehicle that offers to discharge and needs no energy is excluded: a plan counts on needs, and the
+    balance spends offers on what it leaves. Writes into `reasons` ([n] of str) why members cannot be
+    dispatched.
     """
     rows = _dispatchable_sessions(columns, reasons, at)
     member = np.searchsorted(columns.device, np.array([row.device for row in rows], dtype=np.intp))
