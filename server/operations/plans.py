@@ -73,7 +73,7 @@ def auto(
         "A new plan after so many steps.", option="every", least=areasettings.REPLAN_RANGE[0],
         most=areasettings.REPLAN_RANGE[1])] = None,
     step_s: Annotated[Seconds | None, Arg(
-        "How long a step is, in quarters of an hour.", least=areasettings.STEP_RANGE_S[0],
+        "How long a step is: 300 s, or 900 s times 1 to 4.", least=areasettings.STEP_RANGE_S[0],
         most=areasettings.STEP_RANGE_S[1])] = None,
     horizon_steps: Annotated[int | None, Arg(
         "How many steps a plan has.", option="horizon", least=areasettings.HORIZON_RANGE[0],

@@ -12,6 +12,8 @@ from server.config import settings
 from server.models import Rate
 from server.units import Lfdi, Seconds
 
+# The lists whose pollRate decides how soon all devices have read an event.
+POLLED_LISTS = ("DERProgramList", "DemandResponseProgramList", "FlowReservationResponseList")
 _CACHE_S = 1.0
 _cache: dict[tuple[str, str, str], Seconds] = {}
 _read_at = float("-inf")

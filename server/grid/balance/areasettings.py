@@ -10,12 +10,15 @@ from server.grid.groups import activeareas, dispatchgroups, virtualders
 from server.grid.series import areameter
 from server.grid.series.intervals import STEP, Span
 from server.models import Balance, VirtualDER
-from server.resources import store
+from server.resources import pollrates, store
+from server.resources.pollrates import POLLED_LISTS
 from server.units import Fraction, Seconds
 
 HYBRID, DEVICE = ADDRESSINGS = ("hybrid", "device")
-STEP_RANGE_S = (STEP, 4 * STEP)
-HORIZON_RANGE = (4, 192)
+SHORT_STEP_S = 300
+STEPS_S = (SHORT_STEP_S, STEP, 2 * STEP, 3 * STEP, 4 * STEP)
+STEP_RANGE_S = (STEPS_S[0], STEPS_S[-1])
+HORIZON_RANGE = (4, 288)
 REPLAN_RANGE = (1, 96)
 RESERVE_RANGE = (0.0, 0.4)
 
@@ -39,7 +42,8 @@ def set_automatic(
     """Turn the automatic balance of an area on or off, change its settings, and return them.
 
     None leaves a setting as it is. `replan_steps` is after how many steps a new plan is made, `reserve` the
-    part of each battery's capacity that is kept for what forecasts do not predict, `approval` whether a
+    part of each battery's capacity that is kept for what forecasts do not predict, `step_s` one of STEPS_S
+    (with it the horizon stays as long as it was, as far as possible), `approval` whether a
     second person has to approve a plan. Off ends the plan in force, too. Refused (400) where a value is out
     of range, (409) where a device of the area could be dispatched through more than one virtual DER, or is
     in another area that commands its members, or where the load below a limit, or of the schedule, has never
@@ -61,12 +65,15 @@ def set_automatic(
     _check_range("step_s", step_s, STEP_RANGE_S)
     _check_range("horizon_steps", horizon_steps, HORIZON_RANGE)
     _check_range("reserve", reserve, RESERVE_RANGE)
-    if step_s is not None and step_s % STEP:
-        raise BadArgument("step_s", f"{step_s} s: quarters of an hour are possible")
+    if step_s is not None:
+        _check_step(step_s)
     if addressing is not None and addressing not in ADDRESSINGS:
         raise BadArgument("addressing", f"{addressing}: {' or '.join(ADDRESSINGS)} are possible")
     with store.transaction():
         balance = balance_of(area, lock=True)
+        if step_s is not None and horizon_steps is None:  # as long as it was
+            steps = balance.horizon_steps * balance.step_s // step_s
+            changes["horizon_steps"] = min(max(steps, HORIZON_RANGE[0]), HORIZON_RANGE[1])
         if on and not balance.automatic:
             _check_conflicts(area)
             activeareas.check_sole(area, clock.now())
@@ -78,6 +85,17 @@ def set_automatic(
                 setattr(balance, name, value)
         balance.save()
         return describe(balance)
+
+
+def _check_step(step_s: Seconds) -> None:
+    """Refuse a step that is none of STEPS_S, or in which devices would not learn of their events in time."""
+    if step_s not in STEPS_S:
+        raise BadArgument("step_s", f"{step_s} s: {', '.join(map(str, STEPS_S))} s are possible")
+    slow = {kind: pollrates.poll(kind) for kind in POLLED_LISTS if pollrates.poll(kind) > step_s}
+    if slow:
+        kind, poll_s = max(slow.items(), key=lambda item: item[1])
+        raise BadArgument("step_s", f"{step_s} s: devices poll {kind} every {poll_s} s and learn of a step "
+                                    f"when it is over; set the poll rate to {step_s} s or less before")
 
 
 def _span(balance: Balance) -> Span:

@@ -22,7 +22,7 @@ from server.grid.fleet import grantedsessions, memberqueries, projection
 from server.grid.optimisation.arrays import np
 from server.grid.optimisation.disaggregation import MemberPowers
 from server.grid.optimisation.rollinghorizon import Planner
-from server.grid.series import areameter
+from server.grid.series import areameter, measurements
 from server.grid.series.intervals import iso
 from server.models import Balance, Plan, VirtualDER
 from server.models.unavailable import DATABASE_ERRORS
@@ -31,7 +31,7 @@ from server.units import Instant, Watts
 
 log = logging.getLogger(__name__)
 AUTOMATIC = "automatic"  # the operator in the audit log
-MIN_STEP_LEFT_S = 300  # a step of which less is left is not worth publishing
+MIN_STEP_LEFT_S = 300  # a step of which less is left, or a third, is not worth publishing
 
 
 def run_due() -> int:
@@ -49,7 +49,7 @@ def _run(balance: Balance) -> int:
     with logs.context(area=area):
         try:
             start, end = planning.next_step(balance, clock.now())
-            if _is_decided(balance, start) or end - clock.now() < MIN_STEP_LEFT_S:
+            if _is_decided(balance, start) or end - clock.now() < min(MIN_STEP_LEFT_S, (end - start) // 3):
                 return 0
             if not balance.automatic and not _is_planned(balance, start):
                 return 0
@@ -183,9 +183,10 @@ def _record_expectations(
     ev_w = float(powers.sessions.sum()) + float(committed.sessions.sum()) - offered_w
     thermal_w = float(powers.thermals.sum()) + float(committed.thermals.sum())
     demand = forecast.demand
-    evaluation.record_values(
+    measurements.record(
         area,
         forecast.span.start,
+        forecast.span.step,
         expected=float(demand.uncorrected_w[0]) + storage_w + ev_w + thermal_w + curtailed_w,
         planned_storage=-storage_w,
         base_storage=-demand.default_total_w,

@@ -7,11 +7,11 @@ from __future__ import annotations
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.series import areameter, measurements
 from server.grid.series.areameter import AreaMeter
-from server.grid.series.intervals import Span
+from server.grid.series.intervals import STEP, Span
 from server.models import VirtualDER
 
 # The mean error of so many steps corrects the forecast, by half of it every so many steps; what batteries
-# failed to do, by half every step.
+# failed to do, by half every step. Steps shorter than a quarter of an hour count as parts of one.
 CORRECTION_STEPS, CORRECTION_HALF_LIFE_STEPS, STORAGE_HALF_LIFE_STEPS = 4, 16.0, 1.0
 
 
@@ -25,7 +25,8 @@ def correction(area: VirtualDER, span: Span, meter: AreaMeter) -> Floats:
     drawn more needs less. Not all members have meters, so each of these is at most the error that was
     measured of the area as a whole.
     """
-    steps = 2 * CORRECTION_STEPS
+    parts = STEP // min(span.step, STEP)
+    steps = 2 * CORRECTION_STEPS * parts
     begin = span.at - span.at % span.step - steps * span.step
 
     def measured(quantity: str) -> Floats:
@@ -45,14 +46,14 @@ def correction(area: VirtualDER, span: Span, meter: AreaMeter) -> Floats:
     error_w = metered_w - measured("expected")
     failed_w = _common_part(error_w, storage_w)
     uncommanded_w = error_w - failed_w - _common_part(error_w - failed_w, ev_w + thermal_w)
-    measured_steps = np.flatnonzero(np.isfinite(uncommanded_w))[-CORRECTION_STEPS:]
+    measured_steps = np.flatnonzero(np.isfinite(uncommanded_w))[-CORRECTION_STEPS * parts:]
     if not len(measured_steps):
         return np.zeros(span.steps)
     age = (span.start - (begin + int(measured_steps[-1]) * span.step)) / span.step
     ahead = np.arange(span.steps, dtype=float)
     error_ahead_w = (
-        uncommanded_w[measured_steps].mean() * 0.5 ** ((ahead + age) / CORRECTION_HALF_LIFE_STEPS)
-        + failed_w[measured_steps[-1]] * 0.5 ** (ahead / STORAGE_HALF_LIFE_STEPS)
+        uncommanded_w[measured_steps].mean() * 0.5 ** ((ahead + age) / (CORRECTION_HALF_LIFE_STEPS * parts))
+        + failed_w[measured_steps[-1]] * 0.5 ** (ahead / (STORAGE_HALF_LIFE_STEPS * parts))
     )
     bounded_w: Floats = np.clip(error_ahead_w, -meter.bound_w, meter.bound_w)
     return bounded_w

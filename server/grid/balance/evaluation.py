@@ -17,6 +17,7 @@ from server.grid.optimisation import measurement
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
 from server.grid.series import (areameter, devicereadings, forecastvalues, issuedseries, measurements,
                                 signalkinds)
+from server.grid.series.intervals import STEP
 from server.models import Balance, Participation, VirtualDER, among
 from server.resources import sql
 from server.resources.codes import OPT_OUTS
@@ -30,14 +31,6 @@ COMMAND_QUANTITIES = {"thermal": ("offset", "duty"), "pv": ("limit",)}
 PLANNED_KINDS = ("storage", "ev", "thermal")
 
 
-def record_values(vder: VirtualDER, start: int, **values: float) -> None:
-    """Record values of a virtual DER's step, by quantity."""
-    measurements.save(
-        {"vder": vder.id, "quantity": quantity, "start": start, "value": value, "devices_read": 0}
-        for quantity, value in values.items()
-    )
-
-
 def evaluate_due(area: VirtualDER, balance: Balance) -> None:
     """Evaluate the last steps by what is known of them now; it can be repeated."""
     now = clock.now()
@@ -45,9 +38,12 @@ def evaluate_due(area: VirtualDER, balance: Balance) -> None:
     is_believed = areameter.of_area(area).is_recorded
     for steps_ago in EVALUATED_STEPS_AGO:
         start = present - steps_ago * balance.step_s
-        measurements.roll(start)
+        if balance.step_s < STEP:
+            measurements.roll_step(Tree.read(include=[area]).subtree(area.id), start, balance.step_s)
+        else:
+            measurements.roll(start)
         _evaluate_step(area, start, balance.step_s, is_believed)
-    record_values(area, present, **_soc_statistics(area))
+    measurements.record(area, present, balance.step_s, **_soc_statistics(area))
     _evaluate_responses(area, present - EVALUATED_STEPS_AGO[-1] * balance.step_s, balance.step_s)
 
 
@@ -89,7 +85,7 @@ def _evaluate_step(area: VirtualDER, start: int, step_s: int, is_believed: bool)
         planned_w = [_measured(area, f"planned_{kind}", start, step_s) for kind in PLANNED_KINDS]
         flexible_w = -float(np.nansum(planned_w)) - float(np.nan_to_num(base_w))
         values["load"] = -(load_w + float(np.nan_to_num(pv_w)) - flexible_w)
-    record_values(area, start, **values)
+    measurements.record(area, start, step_s, **values)
 
 
 def _follows_price(area: VirtualDER, start: int, step_s: int) -> bool:
@@ -118,7 +114,7 @@ def _record_uncontrolled(area: VirtualDER, start: int, step_s: int) -> None:
                 for number in numbers
                 for quantity in COMMAND_QUANTITIES[kind]
             )
-            record_values(vder, start, **{f"{kind}_uncontrolled": metered_w - change_w})
+            measurements.record(vder, start, step_s, **{f"{kind}_uncontrolled": metered_w - change_w})
 
 
 def uncontrolled_ev_w(area: VirtualDER, start: int, step_s: int) -> float:

@@ -24,16 +24,15 @@ from server.grid.groups import activeareas, virtualders
 from server.grid.optimisation.arrays import np
 from server.grid.optimisation.disaggregation import Committed
 from server.grid.optimisation.rollinghorizon import Planner, PlannerOptions
-from server.grid.series.intervals import Span
+from server.grid.series.intervals import STEP, Span
 from server.models import Balance, Plan, VirtualDER
 from server.resources import dryrun, pollrates
 from server.units import Href, Instant, SecondsExact
 
-# The lists whose pollRate decides how soon all devices have read an event.
-POLLED_LISTS = ("DERProgramList", "DemandResponseProgramList", "FlowReservationResponseList")
 WORKER_PASSES = 2  # after a step is due, until a worker has published it
 SOLVER_LIMIT_S = 20.0
-RAMP_FRACTION = 0.5  # of a cluster's greatest power, for its change from step to step
+RAMP_FRACTION = 0.5  # of a cluster's greatest power, for its change in a quarter of an hour
+DEPARTURE_STEPS = 8  # quarters of an hour of departure that share a cluster
 MANUALLY_DISPATCHED = "under an order"
 COMMANDED_ELSEWHERE = "in another active area"
 
@@ -56,7 +55,7 @@ def lead_time_s(balance: Balance) -> int:
     """Return how long before its start a step is decided: until every member has polled, and a worker's pass
     or two."""
     passes_s = WORKER_PASSES * clock.rate()
-    poll_s = max(pollrates.poll(kind) for kind in POLLED_LISTS)
+    poll_s = max(pollrates.poll(kind) for kind in pollrates.POLLED_LISTS)
     return poll_s + (round(passes_s) if math.isfinite(passes_s) else 0)
 
 
@@ -71,7 +70,7 @@ def forecast_area(
 ) -> AreaForecast:
     """Return what is known of an area from `start` on. Refused (409) where it has no governing signal."""
     span = Span(start, horizon_steps or balance.horizon_steps, balance.step_s, clock.now())
-    present = fleetstate.responding(fleetstate.read(area, span.at, span.hours))
+    present = fleetstate.responding(fleetstate.read(area, span.at, span.hours, span.start))
     elsewhere = activeareas.commanded_elsewhere(area, span.at)
     present = fleetstate.excluding(present, elsewhere, COMMANDED_ELSEWHERE)
     profiles = defaultloads.read(area)
@@ -113,14 +112,15 @@ def planner_for(balance: Balance, forecast: AreaForecast, new_plan: bool = False
     Where the area is not balanced automatically, it makes none of its own. A plan in force that was made for
     other dispatch groups or steps is not continued.
     """
-    groups = forecast.state.dispatch_groups
+    groups, step_s = forecast.state.dispatch_groups, min(balance.step_s, STEP)
     options = PlannerOptions(
         hours=forecast.span.hours,
         every=balance.replan_steps,
         reserve=balance.reserve,
         seconds=SOLVER_LIMIT_S,
         broadcast=balance.addressing == areasettings.HYBRID,
-        ramp=RAMP_FRACTION,
+        window=DEPARTURE_STEPS * STEP // step_s,
+        ramp=RAMP_FRACTION * step_s / STEP,
         resolutions=setpoints.resolution(settings.comfort_kelvin),
         prices=planprices.prices(),
     )

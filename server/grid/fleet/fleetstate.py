@@ -52,12 +52,14 @@ class FleetState:
         return {"storage": self.storage, "ev": self.ev, "thermal": self.thermal, "pv": self.pv}
 
 
-def read(area: VirtualDER, at: int, hours: float = 0.25) -> FleetState:
-    """Return the fleet state of an area at `at` (UTC, s), for steps of `hours`."""
+def read(area: VirtualDER, at: int, hours: float = 0.25, start: int | None = None) -> FleetState:
+    """Return the fleet state of an area at `at` (UTC, s), for steps of `hours` from `start` on, or from then
+    on."""
     columns = memberqueries.read(area, at)
     reasons = eligibility.exclusions(columns, at)
     storage, batteries = storageresources.storage(columns, reasons, at)
-    ev, sessions = sessionresources.charging_sessions(columns, reasons, at, hours)
+    ev, sessions = sessionresources.charging_sessions(
+        columns, reasons, at, hours, at if start is None else start)
     thermal, thermals, base = resources.thermal_loads(columns, reasons, hours)
     pv = resources.generation(columns, reasons)
     blocks = siteblocks.read(columns, reasons, at)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from peewee import EXCLUDED, chunked
 
@@ -14,7 +15,7 @@ from server.grid.fleet.fleetstate import FleetState
 from server.grid.fleet.grantedsessions import GrantedSessions
 from server.grid.optimisation.arrays import Floats, Whole, np
 from server.grid.optimisation.disaggregation import Fleet, MemberPowers
-from server.grid.series.intervals import Span
+from server.grid.series.intervals import Span, edges
 from server.models import CHUNK, ThermalState
 from server.resources import sql
 
@@ -32,11 +33,13 @@ def project(fleet_state: FleetState, span: Span, default_w: Floats | None = None
     """
     fleet, batteries, thermals = fleet_state.fleet, fleet_state.fleet.batteries, fleet_state.fleet.thermals
     lfdis = memberqueries.lfdis_of(fleet_state.columns.area)
-    charge_w = _storage_load(fleet_state, lfdis, span.at, default_w)
-    hours = np.maximum(span.start - fleet_state.storage.energy_at, 0) / 3600
-    gained_wh = (
-        np.where(charge_w > 0, charge_w * batteries.efficiency, charge_w / batteries.efficiency) * hours
-    )
+    gained_wh = np.zeros(len(batteries.energy))
+    for begin, end in pairwise(edges(span.at, span.start, span.step) or [span.at, span.at]):
+        charge_w = _storage_load(fleet_state, lfdis, begin, default_w)
+        since = fleet_state.storage.energy_at if begin == span.at else begin
+        hours = np.maximum(end - since, 0) / 3600
+        gained_wh += np.where(charge_w > 0, charge_w * batteries.efficiency,
+                              charge_w / batteries.efficiency) * hours
     energy_wh = np.clip(
         batteries.energy + gained_wh,
         np.minimum(batteries.least, batteries.energy),

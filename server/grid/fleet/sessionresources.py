@@ -47,9 +47,9 @@ class _SessionRow(NamedTuple):
 
 
 def charging_sessions(
-    columns: MemberColumns, reasons: Any, at: int, hours: float
+    columns: MemberColumns, reasons: Any, at: int, hours: float, start: int
 ) -> tuple[EvMembers, Sessions]:
-    """Return the charging sessions that are not over at `at` (UTC, s), in steps of `hours`.
+    """Return the charging sessions that are not over at `at` (UTC, s), in steps of `hours` from `start` on.
 
     The energy still needed is what the vehicle reported last, less what was read since where that is not
     fresh. A vehicle that offers to discharge and needs no energy is excluded: a plan counts on needs, and the
@@ -66,8 +66,8 @@ def charging_sessions(
         timeout_s = columns.contact.reading_timeout_s[member[number]]
         need_wh[number], need_at[number] = _need(row, mean_load_w.get(row.href, 0.0), timeout_s, at)
     step_s = hours * 3600
-    arrive = np.array([max(-int((at - row.arrival_at) // step_s), 0) for row in rows], dtype=np.intp)
-    depart = np.array([int((row.departure_at - at) // step_s) for row in rows], dtype=np.intp)
+    arrive = np.array([max(-int((start - row.arrival_at) // step_s), 0) for row in rows], dtype=np.intp)
+    depart = np.array([int((row.departure_at - start) // step_s) for row in rows], dtype=np.intp)
     power_w = np.array([min(row.power_w, max_w[index] or row.power_w)
                         for row, index in zip(rows, member, strict=True)], dtype=float)
     sessions = Sessions(arrive, depart, need_wh, power_w, columns.group[member])

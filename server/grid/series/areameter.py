@@ -14,7 +14,7 @@ from server.grid.optimisation import metergain, metertrust
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.optimisation.metertrust import LEFT_OUT, TRIAL, TRUSTED, MeterTrust, Scale
 from server.grid.series import measurements
-from server.grid.series.intervals import DAY, WEEK, iso
+from server.grid.series.intervals import DAY, STEP, WEEK, iso
 from server.models import Balance, VirtualDER
 from server.resources import sql
 from server.units import Instant, Seconds, Watts
@@ -130,7 +130,9 @@ def record(balance: Balance, meter: AreaMeter, step_s: Seconds) -> None:
         alarms.raise_alarm(ALARM, f"area {area.name}", f"it is {sentence}")
         since = meter.judged_at - (meter.wrong_steps - 1) * step_s
         sql.many("DELETE FROM measurement WHERE vder_id = ? AND quantity = ? AND start >= ?",
-                 ((area.id, quantity, since) for quantity in FOLLOWING))
+                 ((area.id, name, since - since % STEP if name == quantity else since)
+                  for quantity in FOLLOWING
+                  for name in {quantity, measurements.stored_name(quantity, step_s)}))
     elif meter.trust.state == TRUSTED:
         alarms.clear(ALARM, f"area {area.name}")
 

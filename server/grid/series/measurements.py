@@ -1,13 +1,15 @@
-"""Measurements: the sums of each virtual DER in intervals of STEP seconds.
+"""Measurements: the sums of each virtual DER in intervals of STEP seconds, and in shorter steps of areas that
+are balanced in such.
 
 Power is the mean over an interval, in W of injection. A reading counts by how much of its period lies in the
 interval, an instantaneous one as one second. `quantity` is what a meter measures (one of devicetypes.KINDS),
-or a name given by whoever stores it here.
+or a name given by whoever stores it here. Rows of shorter steps have its length after their quantity
+(`storage@300`): they are beside those of the whole intervals, which reports and forecasts read.
 """
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from peewee import EXCLUDED, chunked
@@ -29,6 +31,7 @@ AGAIN = (1, 2, 4, 8)  # so many intervals back, for readings that come late,
 DAILY = 97  # and for those that come once a day
 DEVICE_KINDS = ("storage", "ev", "thermal", "pv", "generator", "interruptible", "other", "load")
 REACH = 3600  # seconds before an interval in which a set with readings of it may begin
+_OF_STEP = "@"  # before the length of a step shorter than STEP
 # Single readings are gathered in sets of a day, which begin long before an interval; other sets begin not
 # long before it.
 _MEANS = f"""
@@ -62,9 +65,9 @@ class _Metered:
         self.owners = list(owners)
         self.meters = devicepower.arrays(self.rows, np.array(owner, dtype=np.intp))
         self.index = {row.href: number for number, row in enumerate(self.rows)}
-        self.vders: dict[int, list[int]] = defaultdict(list)
+        self.vders: dict[int, list[int]] = {}
         for device, vder in sql.rows(_VDERS):
-            self.vders[device].append(vder)
+            self.vders.setdefault(device, []).append(vder)
 
 
 def roll(start: int, reach: int = REACH) -> int:
@@ -76,26 +79,34 @@ def roll(start: int, reach: int = REACH) -> int:
     return _roll(_Metered(), start, reach)
 
 
-def _roll(metered: _Metered, start: int, reach: int) -> int:
-    if start % STEP:
+def roll_step(vders: Container[int], start: int, step: int) -> int:
+    """Sum up a step shorter than an interval, as `roll`, for some virtual DERs (by number)."""
+    metered = _Metered()
+    metered.vders = {device: [vder for vder in of_device if vder in vders]
+                     for device, of_device in metered.vders.items()}
+    return _roll(metered, start, REACH, step)
+
+
+def _roll(metered: _Metered, start: int, reach: int, step: int = STEP) -> int:
+    if start % step:
         raise ValueError(f"no interval begins at {start}")
-    energy = _energy(metered, start, reach)
-    injection_w = devicepower.of_steps(metered.meters, energy, start, STEP, len(metered.owners))[:, 0]
+    energy = _energy(metered, start, reach, step)
+    injection_w = devicepower.of_steps(metered.meters, energy, start, step, len(metered.owners))[:, 0]
     values: dict[tuple[int, str], float] = defaultdict(float)
     devices: dict[tuple[int, str], set[int]] = defaultdict(set)
     for number in np.flatnonzero(np.isfinite(injection_w)).tolist():
         device, quantity = metered.owners[number]
-        for vder in metered.vders[device]:
+        for vder in metered.vders.get(device, ()):
             values[vder, quantity] += float(injection_w[number])
             devices[vder, quantity].add(device)
-    save({"vder": vder, "quantity": quantity, "start": start, "value": value,
+    save({"vder": vder, "quantity": stored_name(quantity, step), "start": start, "value": value,
           "devices_read": len(devices[vder, quantity])} for (vder, quantity), value in values.items())
     return len(values)
 
 
-def _energy(metered: _Metered, start: int, reach: int) -> MeterEnergy:
-    """Return what each meter read in the interval that begins at `start`."""
-    end, today = start + STEP, start - start % DAY
+def _energy(metered: _Metered, start: int, reach: int, step: int) -> MeterEnergy:
+    """Return what each meter read in the `step` seconds from `start` on."""
+    end, today = start + step, start - start % DAY
     rows = sql.rows(
         _MEANS, start - reach, end, start, today, today - DAY, start - reach, end, end, start, start,
         min(start - reach, today - DAY), end, *meterrows.bounds(), end, start, start,
@@ -110,6 +121,23 @@ def _energy(metered: _Metered, start: int, reach: int) -> MeterEnergy:
             total_ws[number] += energy_ws
             total_s[number] += float(seconds)
     return MeterEnergy(np.array(total_ws).reshape(-1, 1), np.array(total_s).reshape(-1, 1))
+
+
+def stored_name(quantity: str, step: int) -> str:
+    """Return the name under which values of steps of so many seconds are stored."""
+    return quantity if step >= STEP else f"{quantity}{_OF_STEP}{step}"
+
+
+def record(vder: VirtualDER, start: int, step: int, **values: float) -> None:
+    """Store values of a virtual DER's step by quantity. Of shorter steps the mean of those that an interval
+    has so far is stored with it."""
+    def rows(name: str, begin: int, value: float) -> dict[str, Any]:
+        return {"vder": vder.id, "quantity": name, "start": begin, "value": value, "devices_read": 0}
+    save(rows(stored_name(quantity, step), start, value) for quantity, value in values.items())
+    if step < STEP:
+        begin = start - start % STEP
+        save(rows(quantity, begin, float(np.nanmean(read(vder, quantity, begin, STEP // step, step))))
+             for quantity, value in values.items() if np.isfinite(value))
 
 
 def save(rows: Iterable[dict[str, Any]]) -> None:
@@ -157,18 +185,19 @@ def roll_between(start: int, end: int) -> int:
 def read(vder: str | int | VirtualDER, quantity: str, start: int, steps: int, step: int = STEP) -> Floats:
     """Return the sums [steps], W of injection, from `start` on; NaN where nothing was read.
 
-    `start` and `step` are multiples of STEP.
+    `start` and `step` are multiples of STEP, or `start` of a shorter step.
     """
-    values = np.full(steps * (step // STEP), np.nan)
+    unit = min(step, STEP)
+    values = np.full(steps * (step // unit), np.nan)
     for interval_start, value in sql.rows(
         "SELECT start, value FROM measurement WHERE vder_id = ? AND quantity = ? AND start >= ? "
         "AND start < ? AND value IS NOT NULL",
         virtualders.find(vder).id,
-        quantity,
+        stored_name(quantity, step),
         start,
         start + steps * step,
     ):
-        values[(interval_start - start) // STEP] = value
+        values[(interval_start - start) // unit] = value
     return intervals.mean(values.reshape(steps, -1))
 
 
@@ -193,8 +222,9 @@ def show(vder: str | int | VirtualDER, start: int, end: int) -> list[Measurement
         start,
         end,
     ):
-        row = rows.setdefault(interval_start, {"start": interval_start, "injection_w": {}})
-        row["injection_w"][quantity] = value
+        if _OF_STEP not in quantity:
+            row = rows.setdefault(interval_start, {"start": interval_start, "injection_w": {}})
+            row["injection_w"][quantity] = value
     return list(rows.values())
 
 
@@ -218,8 +248,8 @@ def put(
     measurement, or of the future.
     """
     row, origin, now = virtualders.find(vder), origin or quantity, clock.now()
-    if not quantity:
-        raise Refused(400, f"{origin}: specify the quantity that was measured")
+    if not quantity or _OF_STEP in quantity:
+        raise Refused(400, f"{origin}: specify the quantity that was measured, without {_OF_STEP}")
     checked = intervals.check_values(values, start, step, now, origin)
     until = start + len(checked) * step
     if until > now:

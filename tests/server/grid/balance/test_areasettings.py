@@ -27,9 +27,9 @@ def test_what_is_not_given_stays(area):
 
 
 @pytest.mark.parametrize("setting, value, message", [
-    ("step_s", 600, "900 to 3600"),
-    ("step_s", 1000, "quarters of an hour"),
-    ("horizon_steps", 3, "4 to 192"),
+    ("step_s", 60, "300 to 3600"),
+    ("step_s", 1000, "300, 900, 1800"),
+    ("horizon_steps", 3, "4 to 288"),
     ("replan_steps", 0, "1 to 96"),
     ("reserve", 0.5, "0 to 0.4"),
     ("addressing", "singly", "hybrid or device"),

@@ -32,7 +32,7 @@ def street(server: None) -> VirtualDER:
 def record(street: VirtualDER, begin: int, pairs: list[tuple[float, float]]) -> None:
     """Record steps: what was drawn, and what would have been."""
     for number, (after, before) in enumerate(pairs):
-        evaluation.record_values(street, begin + number * STEP, after=after, before=before)
+        measurements.record(street, begin + number * STEP, STEP, after=after, before=before)
 
 
 def bill(**changes: Any) -> bills.BillRow:
@@ -81,10 +81,10 @@ def test_days_that_are_to_come_have_no_bill(street: VirtualDER) -> None:
 
 def test_the_exchange_of_an_area_with_a_price_is_that_of_its_meters(street: VirtualDER) -> None:
     for kind, injection_w in (("pv", 3000.0), ("interruptible", -5000.0), ("generator", 1000.0)):
-        evaluation.record_values(street, NOON, **{kind: injection_w})
+        measurements.record(street, NOON, STEP, **{kind: injection_w})
     assert measurements.drawn_w(street, NOON, 1)[0] == 1000.0
     evaluation._evaluate_step(street, NOON, STEP, True)
     assert measurements.read(street, "after", NOON, 1)[0] == 1000.0
-    evaluation.record_values(street, NOON, premises=-1700.0)
+    measurements.record(street, NOON, STEP, premises=-1700.0)
     assert measurements.drawn_w(street, NOON, 1)[0] == 1700.0, "that of the premises counts all of them"
     assert np.isnan(measurements.drawn_w(street, NOON + STEP, 1)[0])
