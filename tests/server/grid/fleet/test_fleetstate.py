@@ -91,7 +91,7 @@ def test_every_kind_is_where_it_belongs(battery, panels, car, pump, home):
         for part in (state.storage.device, state.pv.device, state.ev.device, state.thermal.device)
     ] == [[1], [2], [3], [4, 5]]
     store, session, thermal = state.fleet.batteries, state.fleet.sessions, state.fleet.thermals
-    assert [part.tolist() for part in store] == [
+    assert [part.tolist() for part in store[:7]] == [
         [4000],
         [1000],
         [10_000],
