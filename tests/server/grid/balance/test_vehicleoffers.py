@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from server import clock
-from server.grid.balance import areasettings
+from server.grid.balance import areasettings, vehicleoffers
 from server.grid.controls import operatingenvelopes
 from server.grid.dispatch import stops
+from server.grid.fleet import fleetstate
 from server.grid.groups import virtualders
 from server.grid.series import forecasts, signals
+from server.grid.series.intervals import Span
 from server.models import Document
 from server.resources.codes import EventStatus
 from server.resources.quantities import base_value
@@ -154,3 +156,11 @@ def test_an_export_limit_holds(cars: list[Car]) -> None:
     virtualders.update("town", export_limit_w=2500)
     run(cars, 4)
     assert max(-sum(car.drawn_w[second] for car in cars) for second in cars[0].drawn_w) <= 2500
+
+
+def test_what_is_given_leaves_time_to_charge_it_again(cars: list[Car]) -> None:
+    cars[0].need_wh = 60_000.0
+    cars[0].ask()
+    offers = vehicleoffers.read(fleetstate.read(virtualders.find("town"), NOON), Span(NOON, 48, STEP, NOON))
+    assert offers.energy.tolist() == [SPARE_WH]
+    assert offers.within[0].nonzero()[0].tolist() == [4, 5, 6, 7, 8], "charging takes 9.5 of twelve hours"
