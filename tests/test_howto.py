@@ -18,6 +18,7 @@ from server import clock
 from server.cli import common, main
 from server.config import settings
 from server.devices import enrolment, lastcontact
+from server.grid.groups import virtualders
 from tests import peers
 from tests.conftest import NOON
 from tests.test_docs import ROOT, code
@@ -114,8 +115,13 @@ def before_businesses(peer: Callable[[str], peers.Peer]) -> None:
     lastcontact.flush()
 
 
-BEFORE = {"make-virtual-ders": before_virtual_ders, "ev-charging": before_charging,
-          "businesses": before_businesses}
+def before_dispatch(peer: Callable[[str], peers.Peer]) -> None:
+    """The feeder can take less than the second order asks for, which is clipped and then overridden."""
+    virtualders.update("F12", export_limit_w=4000.0)
+
+
+BEFORE = {"make-virtual-ders": before_virtual_ders, "dispatch": before_dispatch,
+          "ev-charging": before_charging, "businesses": before_businesses}
 """What devices do before the commands of a page make sense."""
 
 
