@@ -19,7 +19,7 @@ from server.grid.balance import controller
 from server.grid.controls import envelopepublication
 from server.grid.dispatch import orderreckoning, orderwork
 from server.grid.fleet import inferredcapacity
-from server.grid.reports import defaultbehaviour
+from server.grid.reports import defaultbehaviour, thermallearning
 from server.grid.series import measurements, readingsums
 from server.models import check_schema, discard_connection, inuse
 from server.models.diskfull import is_disk_full
@@ -35,9 +35,9 @@ RETRY_S = 60  # until a duty that failed is tried again
 
 def turn() -> int:
     """Watch clock and disk, clear alarms that are over, render what time has changed, infer capacities, sum
-    up readings, learn what storage does by itself, decide the steps of the areas that are due, go on with
-    orders whose maker has ended, reckon those again that wait for first readings, and publish the next limits
-    of connection points.
+    up readings, learn what storage does by itself and how thermal loads follow the weather, decide the steps
+    of the areas that are due, go on with orders whose maker has ended, reckon those again that wait for first
+    readings, and publish the next limits of connection points.
 
     A duty that fails unexpectedly is logged, raised as an alarm, and tried again after RETRY_S; the others go
     on. Return how many lists, capacities, intervals, steps and devices that was.
@@ -67,6 +67,7 @@ DUTIES: dict[str, Callable[[], int]] = {
     "inferring capacities": inferredcapacity.infer_due,
     "summing up readings": lambda: measurements.roll_due(clock.now()),
     "learning what storage does by itself": defaultbehaviour.learn_due,
+    "learning how thermal loads follow the weather": thermallearning.learn_due,
     "the balance": controller.run_due,
     "publishing orders": orderwork.finish_all,
     "reckoning orders": orderreckoning.reckon_due,

@@ -33,7 +33,7 @@ from server.models.devices import Audience, Device, vder_audience, vder_of_audie
 from server.models.documents import Counter, Document, KeyValue, Rate, Reading, ReadingSet, ResponseRecord
 from server.models.envelopes import PointEnvelope
 from server.models.fleet import (ChargingSession, DefaultBehaviour, DerState, DeviceType, Meter,
-                                 Participation, RatingOverride, ThermalState)
+                                 Participation, RatingOverride, ThermalParameters, ThermalState)
 from server.models.groups import Membership, VirtualDER
 from server.models.orders import DispatchOrder, ErasedMember, Share
 from server.models.plans import Balance, Plan
@@ -207,6 +207,7 @@ __all__ = [
     "Counter", "DefaultBehaviour", "DerState", "Device", "DeviceType", "DispatchOrder", "Document",
     "EVERYONE", "ErasedMember", "JSON", "KeyValue", "Measurement", "Membership", "Meter", "NOBODY",
     "Participation", "Plan", "PointEnvelope", "QuarterHours", "Rate", "RatingOverride", "Reading",
-    "ReadingSet", "ResponseRecord", "Series", "Share", "Table", "ThermalState", "VirtualDER", "among",
+    "ReadingSet", "ResponseRecord", "Series", "Share", "Table", "ThermalParameters",
+    "ThermalState", "VirtualDER", "among",
     "check_schema", "connect", "db", "discard_connection", "first_statement", "hold_open", "is_postgres",
     "migrate", "open_database", "pending", "tables", "vder_audience", "vder_of_audience"]

@@ -5,11 +5,12 @@ and learnt, and inferred capacities. Power is injection, in W; energy is in Wh; 
 """
 from __future__ import annotations
 
-from peewee import (SQL, BigIntegerField, BooleanField, DoubleField, ForeignKeyField, SmallIntegerField,
-                    TextField)
+from peewee import (SQL, BigIntegerField, BooleanField, CompositeKey, DoubleField, ForeignKeyField,
+                    SmallIntegerField, TextField)
 
 from server.models.base import JSON, Table
 from server.models.devices import Device
+from server.models.groups import VirtualDER
 
 
 class DeviceType(Table):
@@ -83,6 +84,32 @@ class ThermalState(Table):
     at = BigIntegerField()
     realised = DoubleField()
     intended = DoubleField()
+
+
+class ThermalParameters(Table):
+    """What was learned at `learned_at` of the thermal loads of one variety (the index of an element of
+    devicetypes.THERMAL_VARIETIES) that are dispatched through a virtual DER; see optimisation/thermalfit.py.
+
+    Loads and slopes are fractions of the rating, which was `rated_w` in all. `idle` to `cooling_above_c` are
+    NULL where no line over the outdoor temperature is known; `is_learned` is false where band and leak are
+    the default that was declared. `response` (0 to 1) is the part of what is asked that is delivered.
+    """
+    vder = ForeignKeyField(VirtualDER, on_delete="CASCADE", index=False)
+    variety = SmallIntegerField()
+    learned_at = BigIntegerField()
+    rated_w = DoubleField()
+    idle = DoubleField(null=True)
+    heating_per_k = DoubleField(null=True)
+    heating_below_c = DoubleField(null=True)
+    cooling_per_k = DoubleField(null=True)
+    cooling_above_c = DoubleField(null=True)
+    band_h_per_k = DoubleField()
+    leak_h = DoubleField()
+    is_learned = BooleanField()
+    response = DoubleField()
+
+    class Meta:
+        primary_key = CompositeKey("vder", "variety")
 
 
 class DefaultBehaviour(Table):

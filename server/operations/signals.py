@@ -21,10 +21,12 @@ signal = Group("signal", """
     outside; measured: what it drew (or was out of balance by), all in W with consumption positive.
     import_limit and export_limit: magnitudes in W. price: per kWh drawn;
     export_price: what an injected kWh earns, where that is not the price.
+    outdoor_temperature: degC, forecast or measured, for the area and all virtual DERs below it.
     """)
 GROUPS = (signal,)
 Area = Annotated[str, Arg("The area, a virtual DER's name or number.", metavar="AREA")]
-KINDS = ("imbalance", "schedule", "measured", "price", "export_price", "import_limit", "export_limit")
+KINDS = ("imbalance", "schedule", "measured", "price", "export_price", "import_limit", "export_limit",
+         "outdoor_temperature")
 Source = Annotated[str, Arg("Where it comes from.")]
 Every = Annotated[Seconds | None, Arg(
     "The next issue is due after so long; if it does not come, a warning says so.")]
@@ -91,7 +93,7 @@ def _name(csv_file: UploadedFile | None, json_file: UploadedFile | None) -> str:
 def push(
     area: Area,
     kind: Annotated[str, Arg(choices=KINDS, metavar="KIND")],
-    value: Annotated[Quantity, Arg("12500 or 12.5kW; a price is a plain number.")],
+    value: Annotated[Quantity, Arg("12500 or 12.5kW; a price or a temperature is a plain number.")],
     *,
     start: Annotated[Instant | None, Arg("Beginning of its step; the present one if not given.")] = None,
     step_s: Annotated[Seconds, Arg("How long it holds.")] = STEP_S,

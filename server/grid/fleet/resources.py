@@ -14,9 +14,8 @@ from server.grid.fleet.kindmembers import PvMembers, ThermalMembers
 from server.grid.fleet.membercolumns import MemberColumns
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
 from server.grid.optimisation.clusters import Thermals, sums
+from server.grid.series import thermalmodels
 from server.resources.codes import DERType
-
-LEAK_HOURS = 20.0  # time constant with which a thermal load loses what it stored
 
 
 def identity(columns: MemberColumns, members: Whole) -> dict[str, Any]:
@@ -61,14 +60,12 @@ def usable_ders(columns: MemberColumns, reasons: Any, kind: str, *modes: str) ->
     return usable & chosen[ders.member], chosen
 
 
-def thermal_loads(
-    columns: MemberColumns, reasons: Any, hours: float
-) -> tuple[ThermalMembers, Thermals, Floats]:
-    """Return the thermal loads for steps of `hours`, and the load (W) of each without control.
+def thermal_rating_w(columns: MemberColumns) -> Floats:
+    """Return [n]: what each member draws at the most as a thermal load; 0 where that is not known.
 
-    The rating is what a device reports, else that of its DER, else the greatest load read.
+    It is what a device reports, else the rating of its DER, else the greatest load read; and never less than
+    it draws.
     """
-    chosen = dispatchable(columns, reasons, "thermal")
     ders, meters = columns.ders, columns.meters
     max_absorption_w = np.bincount(ders.member, ders.max_absorption_w, len(columns.device))
     rating_w = np.select(
@@ -77,18 +74,32 @@ def thermal_loads(
         meters.peak_load_w,
     )
     load_w = np.maximum(np.nan_to_num(-meters.injection_w), 0)
-    rating_w = np.where(rating_w > 0, np.maximum(rating_w, load_w), 0)
+    return np.where(rating_w > 0, np.maximum(rating_w, load_w), 0)
+
+
+def thermal_variety(category: Whole) -> Whole:
+    """Return [n]: the index in THERMAL_VARIETIES of thermal loads of these DeviceCategoryType bits."""
+    return np.where((category & THERMAL_VARIETIES[0]) > 0, 0, 1)
+
+
+def thermal_loads(
+    columns: MemberColumns, reasons: Any, hours: float
+) -> tuple[ThermalMembers, Thermals, Floats]:
+    """Return the thermal loads for steps of `hours`, and the load (W) of each without control."""
+    chosen = dispatchable(columns, reasons, "thermal")
+    load_w = np.maximum(np.nan_to_num(-columns.meters.injection_w), 0)
+    rating_w = thermal_rating_w(columns)
     reasons[chosen & (rating_w <= 0)] = eligibility.UNRATED
     members = np.flatnonzero(chosen & (rating_w > 0))
-    is_thermostat = (columns.category[members] & THERMAL_VARIETIES[0]) > 0
+    variety = thermal_variety(columns.category[members])
     thermals = Thermals(
         state=np.zeros(len(members)),
         band=rating_w[members] * settings.comfort_hours,
-        keep=np.full(len(members), np.exp(-hours / LEAK_HOURS)),
+        keep=np.full(len(members), np.exp(-hours / thermalmodels.LEAK_HOURS)),
         power=rating_w[members],
-        kind=np.where(is_thermostat, 0, 1),
+        kind=variety,
         group=columns.group[members],
-        load_up=is_thermostat,  # a DutyCycle only limits
+        load_up=variety == 0,  # a DutyCycle only limits
     )
     record = ThermalMembers(**identity(columns, members), realised_wh=np.zeros(len(members)))
     return record, thermals, load_w[members]

@@ -7,5 +7,5 @@ days are alike; `defaultbehaviour` keeps it of storage), `performance` (delivere
 `callsettlement` (businesses), `bills` (areas with a price) and `reports` (an event, a day, a month), `unmet`
 with `limitexcess` (what could not be kept; `unmetresults` has its rows). How a report is shown: `pages`, and
 `charts` with `chartstyle`, `powercharts`, `daycharts`, `eventcharts`. `results` has what operator functions
-return.
+return. `thermallearning` learns how thermal loads follow the weather.
 """

@@ -29,15 +29,17 @@ class SeriesPart(NamedTuple):
 
 
 def check_values(
-    values: Iterable[Any], start: int, step: int, now: int, origin: str, minimum: float = -math.inf
+    values: Iterable[Any], start: int, step: int, now: int, origin: str, minimum: float = -math.inf,
+    maximum: float = math.inf,
 ) -> list[float | None]:
     """Return the values as they may be stored, None for a gap.
 
-    Refused (400) where a value is not a finite number or below `minimum`, or where start, step or length do
-    not fit the grid of intervals; `origin` begins the message.
+    Refused (400) where a value is not a finite number or not within `minimum` and `maximum`, or where start,
+    step or length do not fit the grid of intervals; `origin` begins the message.
     """
     _check_grid(start, step, now, origin)
-    checked = [_number(value, f"{origin}, value {number} ({iso(start + (number - 1) * step)})", minimum)
+    checked = [_number(value, f"{origin}, value {number} ({iso(start + (number - 1) * step)})", minimum,
+                       maximum)
                for number, value in enumerate(values, 1)]
     if len(checked) * step > LONGEST:
         raise Refused(
@@ -60,7 +62,7 @@ def _check_grid(start: int, step: int, now: int, origin: str) -> None:
         )
 
 
-def _number(value: Any, position: str, minimum: float) -> float | None:
+def _number(value: Any, position: str, minimum: float, maximum: float) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
@@ -70,6 +72,8 @@ def _number(value: Any, position: str, minimum: float) -> float | None:
         raise Refused(400, f"{position}: {number} is not a finite number; leave a gap empty")
     if number < minimum:
         raise Refused(400, f"{position}: {number:g} is below {minimum:g}")
+    if number > maximum:
+        raise Refused(400, f"{position}: {number:g} is above {maximum:g}")
     return number
 
 

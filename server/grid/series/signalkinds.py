@@ -4,7 +4,8 @@ Powers are in W. `imbalance` is by how much the area will draw too much if no fl
 what it is to draw from outside, `measured` what it drew (with a schedule) or by how much it was out of
 balance, with our dispatch: all with consumption positive, as a net operator reads the area's meter.
 `import_limit` and `export_limit` are magnitudes. `price` is per kWh drawn; `export_price` is what an injected
-kWh earns, where that is not the price.
+kWh earns, where that is not the price. `outdoor_temperature` is in degrees Celsius, forecast or measured:
+heat pumps follow it, and it holds for all virtual DERs below the one that has it.
 """
 from __future__ import annotations
 
@@ -18,10 +19,12 @@ class Kind(NamedTuple):
     """A kind of signal.
 
     Areas are balanced by a `governing` kind, so it has to reach as far as their plans. A gap in a `complete`
-    kind is a fault; another has no values where there is no limit.
+    kind is a fault; another has no values where there is no limit. Values beyond `minimum` and `maximum` are
+    refused.
     """
     unit: str
     minimum: float = -math.inf
+    maximum: float = math.inf
     governing: bool = False
     complete: bool = True
 
@@ -34,8 +37,10 @@ KINDS = {
     "export_price": Kind("per kWh"),
     "import_limit": Kind("W", 0.0, complete=False),
     "export_limit": Kind("W", 0.0, complete=False),
+    # no weather is beyond; degrees Fahrenheit of a warm day are
+    "outdoor_temperature": Kind("degC", -90.0, 60.0, complete=False),
 }
-MEASURED = "measured"
+MEASURED, TEMPERATURE = "measured", "outdoor_temperature"
 
 
 def find(name: str) -> Kind:

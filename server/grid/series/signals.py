@@ -88,9 +88,10 @@ def _put(
     origin: str,
 ) -> PutSignal:
     area, origin = virtualders.find(vder), origin or kind
-    minimum = signalkinds.find(kind).minimum
+    properties = signalkinds.find(kind)
     now = clock.now()
-    checked = intervals.check_values(values, start, step, now, origin, minimum)
+    checked = intervals.check_values(
+        values, start, step, now, origin, properties.minimum, properties.maximum)
     if not 0 <= tolerance_w < math.inf:
         raise Refused(400, f"{origin}: a tolerance of {tolerance_w:g} W: specify 0 or more")
     if issue_interval_s is not None and issue_interval_s <= 0:
