@@ -11,17 +11,15 @@ from dataclasses import dataclass, field
 
 from server.errors import Refused
 from server.grid.balance import corrections, grouplimits
-from server.grid.fleet import fleetstate
+from server.grid.fleet import fleetstate, thermalbase
 from server.grid.fleet.defaultloads import DefaultLoads
 from server.grid.fleet.fleetstate import FleetState
 from server.grid.optimisation import clusters
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.optimisation.clusters import Sessions
-from server.grid.optimisation.disaggregation import Fleet
 from server.grid.optimisation.metertrust import LEFT_OUT
 from server.grid.optimisation.prices import Tariff, tariff
 from server.grid.optimisation.rollinghorizon import HorizonForecast
-from server.grid.optimisation.waterfill import MemberLines, fill
 from server.grid.series import areameter, arrivals, forecastvalues, issuedseries, nodelimits, stalesignals
 from server.grid.series.areameter import AreaMeter
 from server.grid.series.intervals import Span
@@ -77,7 +75,7 @@ def net_demand(area: VirtualDER, state: FleetState, span: Span, defaults: Defaul
         state.dispatch_groups, span.start, span.steps, span.at, span.hours), limits)
     ev_w = uncontrolled_by_request(state.ev.requests, span)
     total_ev_w = ev_w.sum(axis=0) + uncontrolled_arrivals_w(arriving, span)
-    base_w = _thermal_base(area, state, span)
+    base_w, active = thermalbase.outlook(state, span)
     generation_w = np.maximum(_forecast(area, "pv", span), 0)
     default_w = defaults.of(state.storage.device)
     scheduled_w = total_ev_w + default_w.sum(axis=0)  # by the plan itself
@@ -104,6 +102,7 @@ def net_demand(area: VirtualDER, state: FleetState, span: Span, defaults: Defaul
         limits,
         _tariff(area, signal_of[PRICE], load_w, span),
         tracked=governing != PRICE,
+        active=active,
     )
     if governing == SCHEDULE and load.source == forecastvalues.NOTHING:
         unknown = [*unknown, nodelimits.unknown_load(area.name, SCHEDULE)]
@@ -188,37 +187,3 @@ def plannable_arrivals(cars: Sessions, span: Span) -> Sessions:
     is decided before the car has asked for energy."""
     cars = cars._replace(arrive=cars.arrive + 1)
     return cars.only(cars.arrive < np.minimum(cars.depart, span.steps))
-
-
-def _thermal_base(area: VirtualDER, state: FleetState, span: Span) -> Floats:
-    """[cluster, T]: what thermal loads draw without commands, by (group, variety), the clusters' order: the
-    forecast of each group, shared among its varieties by rating."""
-    loads = state.fleet.thermals
-    varieties = int(loads.kind.max(initial=0)) + 1
-    keys, label = np.unique(loads.group * varieties + loads.kind, return_inverse=True)
-    rated_w = clusters.sums(label.reshape(-1), loads.power, len(keys))
-    group_rated_w = clusters.sums(loads.group, loads.power, len(state.dispatch_groups))
-    base_w = np.zeros((len(keys), span.steps))
-    for number, key in enumerate(keys):
-        group = key // varieties
-        forecast_w = np.maximum(-_forecast(state.dispatch_groups[group], "thermal", span), 0)
-        base_w[number] = forecast_w * rated_w[number] / max(group_rated_w[group], 1e-9)
-    return np.minimum(base_w, rated_w[:, None])
-
-
-def with_expected_base(fleet: Fleet, horizon: HorizonForecast) -> Fleet:
-    """Return the fleet with thermal loads that together draw, without commands, what is expected of their
-    cluster in the first step: each in proportion to what it drew last, up to its rating."""
-    loads = fleet.thermals
-    varieties = int(loads.kind.max(initial=0)) + 1
-    _, label = np.unique(loads.group * varieties + loads.kind, return_inverse=True)
-    base_w = fleet.base.copy()
-    for number, total_w in enumerate(horizon.base[:, 0].tolist()):
-        members = label.reshape(-1) == number
-        rated_w = loads.power[members]
-        zero = np.zeros_like(rated_w)
-        # a thousandth of the rating, so that loads which drew nothing share as well
-        base_w[members] = fill(
-            total_w, MemberLines(zero, base_w[members] + 1e-3 * rated_w, zero, rated_w)
-        ).powers
-    return fleet._replace(base=base_w)

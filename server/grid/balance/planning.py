@@ -17,7 +17,7 @@ from server.grid.balance import areasettings, blockplans, netdemand, planprices,
 from server.grid.balance.netdemand import NetDemand
 from server.grid.balance.results import PlanDetail, PlanSummary
 from server.grid.fleet import (defaultloads, fleetstate, manualdispatch, pointlimits, projection, setpoints,
-                               unmetneeds)
+                               thermalbase, unmetneeds)
 from server.grid.fleet.fleetstate import FleetState
 from server.grid.fleet.unmetneeds import UnmetNeed
 from server.grid.groups import activeareas, virtualders
@@ -78,7 +78,10 @@ def forecast_area(
     state = projection.project(present, span, until_start.of(present.storage.device)[:, 0])
     state = pointlimits.with_point_limits(state, span)
     demand = netdemand.net_demand(area, state, span, profiles.during(span))
-    state = replace(state, fleet=netdemand.with_expected_base(state.fleet, demand.horizon))
+    active = demand.horizon.active
+    assert active is not None
+    state = replace(state, fleet=thermalbase.with_outlook(
+        state.fleet, demand.horizon.base[:, 0], active[:, 0]))
     ordered = manualdispatch.manual_dispatch(area, span)
     cars, storage = (~np.isin(members.device, list(ordered)) for members in (state.ev, state.storage))
     plannable = fleetstate.excluding(state, ordered, MANUALLY_DISPATCHED)

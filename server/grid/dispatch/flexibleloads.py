@@ -20,7 +20,8 @@ from server.grid.controls.reservations import Revision
 from server.grid.dispatch import allocation, loadcontrol, orderwork
 from server.grid.dispatch.allocation import BROADCAST
 from server.grid.dispatch.shares import ShareRow
-from server.grid.fleet import fleetstate, grantedsessions, memberqueries, pointlimits, projection, setpoints
+from server.grid.fleet import (fleetstate, grantedsessions, memberqueries, pointlimits, projection, setpoints,
+                               thermalbase)
 from server.grid.fleet.fleetstate import FleetState
 from server.grid.fleet.members import Member
 from server.grid.optimisation import disaggregation, policies, waterfill
@@ -69,6 +70,10 @@ class FlexibleLoads:
         now = clock.now()
         present = fleetstate.excluding(fleetstate.read(vder, now, STEP / 3600), excluded, TAKES_SETPOINT)
         state = projection.project(present, Span(start, 1, STEP, now))
+        heat = thermalbase.outlook(
+            present, Span(start, -(-duration_s // STEP), STEP, now), dispatched_only=True)
+        state = replace(state, fleet=thermalbase.with_outlook(
+            state.fleet, heat.base_w.mean(axis=1), heat.active.mean(axis=1)))
         state = pointlimits.with_point_limits(state, devicelimits.during(start, duration_s))
         bounds = _session_bounds(state, start, duration_s / 3600)
         return FlexibleLoads(state, start, duration_s, bounds, memberqueries.lfdis_of(vder))
@@ -201,7 +206,13 @@ class FlexibleLoads:
         load controls can command it."""
         fleet, loads = state.fleet, state.fleet.thermals
         filled = policies.by_comfort(
-            -change_w, loads.state, loads.band, loads.keep, fleet.base, fleet.most_thermal_w, self.hours
+            -change_w,
+            loads.state,
+            loads.band,
+            loads.keep,
+            fleet.thermal_fall_w,
+            fleet.thermal_rise_w,
+            self.hours,
         )
         intended_wh = loads.keep * loads.state + filled.powers * self.hours
         load_w, comfort = disaggregation.nearest_commandable(

@@ -92,17 +92,38 @@ def thermal_loads(
     reasons[chosen & (rating_w <= 0)] = eligibility.UNRATED
     members = np.flatnonzero(chosen & (rating_w > 0))
     variety = thermal_variety(columns.category[members])
+    band_h, leak_h, response = _learned(columns, columns.group[members], variety)
     thermals = Thermals(
         state=np.zeros(len(members)),
-        band=rating_w[members] * settings.comfort_hours,
-        keep=np.full(len(members), np.exp(-hours / thermalmodels.LEAK_HOURS)),
+        band=rating_w[members] * band_h * response,
+        keep=np.exp(-hours / leak_h),
         power=rating_w[members],
         kind=variety,
         group=columns.group[members],
-        load_up=variety == 0,  # a DutyCycle only limits
+        rise=np.where(variety == 0, response, 0.0),  # a DutyCycle only limits
+        fall=response,
     )
     record = ThermalMembers(**identity(columns, members), realised_wh=np.zeros(len(members)))
     return record, thermals, load_w[members]
+
+
+def _learned(columns: MemberColumns, group: Whole, variety: Whole) -> tuple[Floats, Floats, Floats]:
+    """Return [n] each, of loads of these groups (index) and varieties: how many hours at full power a whole
+    comfort band is, the time constant of its leak in h, and the fraction of what is asked that is delivered.
+
+    They are as learned of the group, else as declared.
+    """
+    models = thermalmodels.read([vder.id for vder in columns.dispatch_groups])
+    declared = settings.comfort_hours, thermalmodels.LEAK_HOURS, 1.0
+    values_of = {}
+    for (vder, number), learned in models.items():
+        band_h = learned.model.store.band_h_per_k * settings.comfort_kelvin
+        # declared as 0 they are not to be used, whatever they store
+        band_h = band_h if settings.comfort_hours > 0 and learned.model.is_learned else settings.comfort_hours
+        values_of[vder, number] = band_h, learned.model.store.leak_h, learned.model.response
+    keys = zip([columns.dispatch_groups[index].id for index in group.tolist()], variety.tolist(), strict=True)
+    values = np.array([values_of.get(key, declared) for key in keys], dtype=float).reshape(-1, 3)
+    return values[:, 0], values[:, 1], values[:, 2]
 
 
 def generation(columns: MemberColumns, reasons: Any) -> PvMembers:

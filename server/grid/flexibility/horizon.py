@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from server.grid.fleet import eligibility, fleetstate
+from server.grid.fleet import eligibility, fleetstate, thermalbase
 from server.grid.fleet.devicetypes import KINDS
 from server.grid.fleet.fleetstate import FleetState
 from server.grid.flexibility import blockpowers, responses
@@ -21,6 +21,7 @@ from server.grid.optimisation import clusters, envelope
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
 from server.grid.optimisation.clusters import Clusters, Sessions
 from server.grid.series import arrivals, forecastvalues
+from server.grid.series.intervals import Span
 
 # The states of charge by which storage is clustered: a full battery takes nothing, though another is empty.
 SOCS = (0.02, 0.25, 0.5, 0.75, 0.98)
@@ -89,11 +90,11 @@ def group_flexibility(
     columns = state.columns
     size = _sizes(state)
     arriving = arrivals.expected(state.dispatch_groups, start, steps, at, state.hours)
-    ev_w, changes = _changes(state, state.fleet.sessions.joined(arriving), expected, size, steps)
+    ev_w, changes = _changes(state, state.fleet.sessions.joined(arriving), expected, size, (start, steps, at))
     called = blockpowers.changes(state, start, steps, at)
     changes = [total([change, of_blocks], steps) for change, of_blocks in zip(changes, called, strict=True)]
     read = fleetstate.excluding(state, _unread(state), NOT_READ)
-    _, verified = _changes(read, read.fleet.sessions, expected, size, steps)
+    _, verified = _changes(read, read.fleet.sessions, expected, size, (start, steps, at))
     verified = [total([change, of_blocks], steps) for change, of_blocks in zip(
         verified, blockpowers.changes(read, start, steps, at), strict=True)]
     availability = _availability(state)
@@ -153,9 +154,13 @@ def _unread(state: FleetState) -> list[int]:
 
 
 def _changes(
-    state: FleetState, cars: Sessions, expected: ExpectedPowers, size: Floats, steps: int
+    state: FleetState, cars: Sessions, expected: ExpectedPowers, size: Floats, period: tuple[int, int, int]
 ) -> tuple[list[Floats], list[PowerChange]]:
-    """By group, what these cars draw if each charges as it comes, and what members can change beside it."""
+    """By group, what these cars draw if each charges as it comes, and what members can change beside it.
+
+    `period` is the start, the number of steps, and the instant at which it is known.
+    """
+    start, steps, at = period
     columns, hours = state.columns, state.hours
     indices = {kind: columns.indices(members.device) for kind, members in state.by_kind.items()}
     fraction = {kind: _dispatched_fraction(state, kind, indices[kind], size) for kind in ("thermal", "pv")}
@@ -163,7 +168,9 @@ def _changes(
     car_steps = min(max(steps, cars.depart.max(initial=0)), steps + MAX_STAY_STEPS)
     ev = clusters.first_steps(clusters.sessions(cars, car_steps, hours)[0], steps)
     storage, _ = clusters.batteries(state.fleet.batteries, steps, charges=SOCS)
-    thermal = _thermal_clusters(state, expected, fraction["thermal"], steps)
+    span = Span(start, steps, round(hours * 3600), at)
+    thermal, _ = clusters.thermals(
+        state.fleet.thermals, *thermalbase.outlook(state, span, dispatched_only=True))
     uncontrolled_w, changes = [], []
     for group in range(len(state.dispatch_groups)):
         ev_wh = ev.only(ev.group == group).most.sum(axis=0)
@@ -222,23 +229,6 @@ def _dispatched_fraction(state: FleetState, kind: str, members: Whole, size: Flo
     columns = state.columns
     sums = clusters.sums(columns.group[members], size[members], len(state.dispatch_groups))
     return sums / max(float(size[columns.kind == kind].sum()), 1e-9)
-
-
-def _thermal_clusters(
-    state: FleetState, expected: ExpectedPowers, fraction: Floats, steps: int
-) -> Clusters:
-    """The thermal loads; the forecast of each group is shared among their varieties by rating."""
-    loads = state.fleet.thermals
-    varieties = int(loads.kind.max(initial=0)) + 1
-    keys, label = np.unique(loads.group * varieties + loads.kind, return_inverse=True)
-    rated_w = clusters.sums(label.reshape(-1), loads.power, len(keys))
-    group_rated_w = clusters.sums(loads.group, loads.power, len(state.dispatch_groups))
-    base_w = np.zeros((len(keys), steps))
-    for number, key in enumerate(keys):
-        group = key // varieties
-        forecast_w = np.maximum(fraction[group] * expected.load_w["thermal"], 0)
-        base_w[number] = forecast_w * rated_w[number] / max(group_rated_w[group], 1e-9)
-    return clusters.thermals(loads, np.minimum(base_w, rated_w[:, None]))[0]
 
 
 def _cluster_change(members: Clusters, base_w: Floats, hours: float) -> PowerChange:

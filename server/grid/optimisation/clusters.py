@@ -59,15 +59,17 @@ class Sessions(NamedTuple):
 
 class Thermals(NamedTuple):
     """Thermal loads [n]. |state| ≤ band, in Wh, is comfort; `keep` is the fraction of the state that is left
-    after a step; `power` is the rating in W; `load_up` says whether a control can have it draw more than it
-    would by itself, as an offset can and a duty cycle cannot."""
+    after a step; `power` is the rating in W. Of what a load could draw beside its base, a control can have
+    it draw the fraction `rise`, and of its base do without the fraction `fall`: nothing more where it is only
+    switched or idle, and less than all where it has not responded to all."""
     state: Floats
     band: Floats
     keep: Floats
     power: Floats
     kind: Whole
     group: Whole
-    load_up: Bools
+    rise: Floats
+    fall: Floats
 
     def only(self, chosen: Any) -> Thermals:
         """Some of them, by number, slice or mask."""
@@ -183,9 +185,7 @@ def sessions(fleet: Sessions, steps: int, hours: float, window: int = 8) -> tupl
     bounds = powercaps.ClusterBounds(plugged, np.cumsum(latest, axis=1), np.cumsum(soonest, axis=1))
     bounds = powercaps.of_sessions(bounds, fleet.power, fleet.cap, label, arrive, depart, hours)
     return Clusters(
-        np.full(size, SESSION),
-        group,
-        variety,
+        np.full(size, SESSION), group, variety,
         np.zeros((size, steps)),
         bounds.high,
         np.minimum(bounds.least, bounds.most),
@@ -197,22 +197,22 @@ def sessions(fleet: Sessions, steps: int, hours: float, window: int = 8) -> tupl
     ), label
 
 
-def thermals(fleet: Thermals, base: Floats) -> tuple[Clusters, Whole]:
+def thermals(fleet: Thermals, base: Floats, active: Floats | None = None) -> tuple[Clusters, Whole]:
     """The clusters of thermal loads, and the cluster of each load: by group and kind. `base` [k, T] is what
-    each cluster draws without control, in W, in the order of (group, kind)."""
+    each cluster draws without control, in W, in the order of (group, kind), `active` [k, T] the fraction of
+    its rise that the weather allows (default: all)."""
     label, group, variety = _numbered(fleet.group, fleet.kind)
     size, steps = len(group), base.shape[1]
-    state, band, power = (sums(label, part, size) for part in (fleet.state, fleet.band, fleet.power))
+    state, band, power, rise, fall = (sums(label, part, size) for part in (
+        fleet.state, fleet.band, fleet.power, fleet.power * fleet.rise, fleet.power * fleet.fall))
+    rise, fall = (part[:, None] / np.maximum(power, 1e-9)[:, None] for part in (rise, fall))
     keep = sums(label, fleet.keep * fleet.band, size) / np.maximum(band, 1e-9)
-    can_rise = (sums(label, fleet.power * fleet.load_up, size) / np.maximum(power, 1e-9))[:, None]
     # A load outside its band may drift back by itself; a plan cannot require more.
     drifting = state[:, None] * keep[:, None] ** np.arange(1, steps + 1)
     return Clusters(
-        np.full(size, THERMAL),
-        group,
-        variety,
-        -np.maximum(base, 0),
-        can_rise * np.maximum(power[:, None] - base, 0),
+        np.full(size, THERMAL), group, variety,
+        -fall * np.maximum(base, 0),
+        rise * (1.0 if active is None else active) * np.maximum(power[:, None] - base, 0),
         np.minimum(-band[:, None], drifting),
         np.maximum(band[:, None], drifting),
         state,

@@ -41,10 +41,14 @@ class Fleet(NamedTuple):
     base: Floats
 
     @property
-    def most_thermal_w(self) -> Floats:
-        """[n]: the most that a control can have each thermal load draw."""
-        rated_w = self.thermals.power
-        return np.where(self.thermals.load_up, rated_w, np.minimum(self.base, rated_w))
+    def thermal_fall_w(self) -> Floats:
+        """[n]: by how much a control can have each thermal load draw less than its base."""
+        return self.thermals.fall * self.base
+
+    @property
+    def thermal_rise_w(self) -> Floats:
+        """[n]: by how much a control can have each thermal load draw more than its base."""
+        return self.thermals.rise * np.maximum(self.thermals.power - self.base, 0)
 
 
 class MemberPowers(NamedTuple):
@@ -157,14 +161,14 @@ def _thermal_powers(
     targets = step.thermals
     if options.limits:
         low, _ = policies.comfort_bounds(
-            loads.state, loads.band, loads.keep, fleet.base, fleet.most_thermal_w, hours)
+            loads.state, loads.band, loads.keep, fleet.thermal_fall_w, fleet.thermal_rise_w, hours)
         floors, _ = limitrooms.session_limits(fleet.sessions, hours)
         targets = limitrooms.thermal_targets(
             targets, sums(cells, low, groups * kinds).reshape(groups, kinds),
             low_sum + sums(fleet.sessions.group, floors, groups), options.limits)
     thermal, level = _by_group(groups * kinds, cells, targets.ravel(), lambda members, target: (
         policies.by_comfort(target, loads.state[members], loads.band[members], loads.keep[members],
-                            fleet.base[members], fleet.most_thermal_w[members], hours)))
+                            fleet.thermal_fall_w[members], fleet.thermal_rise_w[members], hours)))
     stored_wh = loads.keep * loads.state + thermal * hours
     comfort = level.reshape(groups, kinds)
     if any(options.resolutions):
@@ -227,7 +231,8 @@ def nearest_commandable(comfort: Floats, fleet: Fleet, options: StepOptions) -> 
     commandable = np.where(resolutions > 0, rounded, comfort)
     state, band, keep = fleet.thermals[:3]
     state = state if options.stored is None else options.stored
-    low, high = policies.comfort_bounds(state, band, keep, fleet.base, fleet.most_thermal_w, options.hours)
+    low, high = policies.comfort_bounds(
+        state, band, keep, fleet.thermal_fall_w, fleet.thermal_rise_w, options.hours)
     target_wh = commandable.ravel()[_thermal_cells(fleet, kinds)] * band
     return np.clip((target_wh - keep * state) / options.hours, low, high), commandable
 

@@ -86,20 +86,21 @@ def by_laxity(target: float, need: Floats, left: Floats, power: Floats, hours: f
     return fill(target, MemberLines((need - power * (left - hours)) / hours, power / hours, lows, highs))
 
 
-def comfort_bounds(state: Floats, band: Floats, keep: Floats, base: Floats, power: Floats,
+def comfort_bounds(state: Floats, band: Floats, keep: Floats, fall_w: Floats, rise_w: Floats,
                    hours: float) -> tuple[Floats, Floats]:
-    """The least and the most that a thermal load may draw beside its own `base` in the step, so that it stays
+    """The least and the most that a thermal load may draw beside its base in the step, so that it stays
     within its comfort band: `state` is the Wh stored beyond what comfort asks for, of which the part `keep`
-    is left after the step. A load outside its band may come back by itself."""
+    is left after the step. It can draw `fall_w` less and `rise_w` more than its base. A load outside its band
+    may come back by itself."""
     drift = keep * state
-    lows = np.maximum(-base, (np.minimum(-band, drift) - drift) / hours)
-    highs = np.minimum(power - base, (np.maximum(band, drift) - drift) / hours)
+    lows = np.maximum(-fall_w, (np.minimum(-band, drift) - drift) / hours)
+    highs = np.minimum(rise_w, (np.maximum(band, drift) - drift) / hours)
     return np.minimum(lows, 0.0), np.maximum(highs, 0.0)
 
 
-def by_comfort(target: float, state: Floats, band: Floats, keep: Floats, base: Floats, power: Floats,
+def by_comfort(target: float, state: Floats, band: Floats, keep: Floats, fall_w: Floats, rise_w: Floats,
                hours: float) -> FillResult:
     """The same fraction of its comfort band for every thermal load after the step, as one temperature offset
     for all has it; the level is that fraction. Powers, and the target, are what is drawn beside the base."""
-    lows, highs = comfort_bounds(state, band, keep, base, power, hours)
+    lows, highs = comfort_bounds(state, band, keep, fall_w, rise_w, hours)
     return fill(target, MemberLines(-keep * state / hours, band / hours, lows, highs))

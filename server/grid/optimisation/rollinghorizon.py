@@ -26,8 +26,9 @@ EXCEEDED_W = 1.0  # a limit that a plan exceeds by less is kept
 class HorizonForecast:
     """What is expected from the next step on: `net` demand [T] without controllable members but with thermal
     loads at their base, the `base` [k, T] of each thermal cluster, generation [T], EV sessions still to come,
-    limits, the tariff, whether the net demand is tracked or follows the tariff (see `BalanceProblem`), and
-    the `blocks` of businesses that can be called."""
+    limits, the tariff, whether the net demand is tracked or follows the tariff (see `BalanceProblem`), the
+    `blocks` of businesses that can be called, and the fraction `active` [k, T] of what thermal clusters could
+    draw more that the weather allows (None: all)."""
     net: Floats
     base: Floats
     generation: Floats
@@ -36,6 +37,7 @@ class HorizonForecast:
     tariff: Tariff | None = None
     tracked: bool = True
     blocks: Sequence[PlannableBlock] = ()
+    active: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -217,7 +219,7 @@ class Planner:
         cars, planned = self._cars(fleet, outlook)
         cars = cars.only(planned)
         parts = [clusters.sessions(cars, horizon, chosen.hours, chosen.window)[0],
-                 clusters.thermals(fleet.thermals, outlook.base)[0]]
+                 clusters.thermals(fleet.thermals, outlook.base, outlook.active)[0]]
         if len(fleet.batteries.energy):
             end = np.minimum(fleet.batteries.energy, KEPT * fleet.batteries.most)
             batteries = clusters.batteries(fleet.batteries, horizon, chosen.ratios, end)[0]

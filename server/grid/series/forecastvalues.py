@@ -12,10 +12,12 @@ from zoneinfo import ZoneInfo
 from server import clock
 from server.config import settings
 from server.grid.groups import virtualders
+from server.grid.groups.tree import Tree
 from server.grid.optimisation.arrays import Floats, Whole, np
-from server.grid.series import arrivals, daytypes, intervals, issuedseries, measurements, presentpower
+from server.grid.series import (arrivals, daytypes, intervals, issuedseries, measurements, presentpower,
+                                temperatures, thermalmodels)
 from server.grid.series.forecastmethods import Persistence, forecast_sigma
-from server.grid.series.intervals import DAY, STEP, WEEK, SeriesPart
+from server.grid.series.intervals import DAY, STEP, WEEK, SeriesPart, Span
 from server.models import Series, VirtualDER
 
 QUANTITIES = ("load", "pv", "thermal", "ev")  # of forecasts from outside; ev is sessions, see arrivals
@@ -50,7 +52,8 @@ def forecast(
     """Return the forecast of a quantity for `steps` steps from `start` on.
 
     It is the one submitted from outside; else the same weekday and time a week ago with the recent level,
-    where public holidays are as Sundays (pv and thermal: of yesterday); else the newest value, held; else 0 W
+    where public holidays are as Sundays (pv and thermal: of yesterday; thermal by the weather, where it is
+    known how the loads follow it); else the newest value, held; else 0 W
     with a warning. `quantity` is one of QUANTITIES or of devicetypes.KINDS.
     """
     row, at = virtualders.find(vder), clock.now() if at is None else at
@@ -107,13 +110,40 @@ def _from_history(vder: VirtualDER, quantity: str, start: int, steps: int, at: i
     ahead = skipped + steps
     if len(past) < DAY // STEP:
         return _held(vder, quantity, past, steps, at)
+    weather_w = None
+    if quantity == "thermal":
+        weather_w = _weather_w(vder, end - len(past) * STEP, len(past) + ahead, at)
+    if weather_w is not None:
+        past = past - weather_w[:len(past)]
     method = _DAILY.get(quantity) or (_WEEKLY if len(past) >= WEEK // STEP else _YESTERDAY)
     sigma = np.full(ahead, np.nan)
     lags = _lags(end - len(past) * STEP, len(past) + ahead) if method is _WEEKLY else None
     if len(past) > method.lag + ahead:
         sigma = forecast_sigma(method, past, ahead, lags=lags)
     source = "a week ago" if method is _WEEKLY else "a day ago"
-    return ForecastSteps(method.ahead(past, ahead, lags)[skipped:], source, sigma[skipped:])
+    values = method.ahead(past, ahead, lags)
+    if weather_w is not None:
+        values, source = np.minimum(values + weather_w[-ahead:], 0.0), f"{source}, by the weather"
+    return ForecastSteps(values[skipped:], source, sigma[skipped:])
+
+
+def _weather_w(vder: VirtualDER, start: int, steps: int, at: int) -> Floats | None:
+    """Return what the thermal loads of a virtual DER and of those below it inject by the outdoor temperature,
+    as was learned of their groups; None where that, the next or the last day's temperature is not known.
+
+    Steps of `steps` that are a gap are NaN.
+    """
+    learned = [model for model in thermalmodels.read(Tree.read(include=[vder]).subtree(vder.id)).values()
+               if model.model.line is not None]
+    if not learned:
+        return None
+    outdoor_c = temperatures.expected_c(vder, Span(start, steps, STEP, at))
+    known = np.isfinite(outdoor_c)
+    now = (at - start) // STEP
+    if not known[now:].all() or not known[max(now - DAY // STEP, 0):now].any():
+        return None
+    load_w = sum(model.rated_w * model.model.line.at(outdoor_c) for model in learned if model.model.line)
+    return -np.asarray(load_w, dtype=float)
 
 
 def _lags(start: int, steps: int) -> Whole | None:

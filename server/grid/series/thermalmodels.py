@@ -6,7 +6,8 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from server.config import settings
-from server.grid.optimisation.thermalfit import LoadLine, Store, ThermalModel
+from server.grid.optimisation.loadlines import LoadLine
+from server.grid.optimisation.thermalfit import Store, ThermalModel
 from server.models import ThermalParameters, among
 from server.resources import sql
 from server.units import Instant, Watts

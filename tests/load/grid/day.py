@@ -127,7 +127,7 @@ def beginning(truth: Truth) -> Fleet:
                   homes.feeder[homes.battery_owner]),
         Sessions(trips.arrive, trips.depart, trips.need, trips.power, truth.trip_feeder),
         Thermals(zero, homes.pump_band, zero + np.exp(-HOURS / fleet.LEAK_HOURS), homes.pump_rating,
-                 homes.pump, truth.pump_feeder, zero == 0), truth.pumps[:, 0])
+                 homes.pump, truth.pump_feeder, zero + 1, zero + 1), truth.pumps[:, 0])
 
 
 class Foresight:

@@ -59,7 +59,7 @@ def test_no_bound_is_ever_broken_and_curtailing_beats_burning(values, charged):
         clusters.thermals(
             Thermals(
                 np.array([300.0]), np.array([1000.0]), np.array([0.9]), np.array([2000.0]), whole(0),
-                whole(0), np.array([True])
+                whole(0), np.ones(1), np.ones(1)
             ),
             np.full((1, STEPS), 700.0),
         )[0],

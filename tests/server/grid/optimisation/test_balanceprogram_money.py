@@ -26,7 +26,7 @@ def cars(count: int, need: float, hours: int, power: float = 7000, steps: int = 
 
 
 def heat(steps: int = STEPS, load_up: bool = True) -> Clusters:
-    values = (0.0, 2000.0, 0.95, 3000.0, 0, 0, load_up)
+    values = (0.0, 2000.0, 0.95, 3000.0, 0, 0, float(load_up), 1.0)
     loads = Thermals(*(np.array([value]) for value in values))
     return clusters.thermals(loads, np.full((1, steps), 1000.0))[0]
 

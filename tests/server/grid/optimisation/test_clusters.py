@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -101,7 +102,8 @@ def test_thermal_loads_by_kind_beside_their_base():
         np.array([2000.0, 3000.0, 4000.0]),
         np.array([0, 0, 1]),
         zeros(3),
-        np.full(3, True),
+        np.ones(3),
+        np.ones(3),
     )
     base = np.array([[1500.0] * STEPS, [4500.0] * STEPS])
     summed, label = clusters.thermals(fleet, base)
@@ -113,15 +115,24 @@ def test_thermal_loads_by_kind_beside_their_base():
 def test_a_load_that_can_only_be_told_to_drop_is_not_planned_to_take():
     both = Thermals(
         np.zeros(2), np.full(2, 1000.0), np.full(2, 0.9), np.full(2, 2000.0), zeros(2), np.array([0, 1]),
-        np.array([True, False]))
+        np.array([1.0, 0.0]), np.ones(2))
     summed, _ = clusters.thermals(both, np.full((2, STEPS), 500.0))
     assert summed.high[:, 0].tolist() == [1500, 0] and summed.low[:, 0].tolist() == [-500, -500]
+
+
+def test_idle_loads_and_those_that_respond_in_part_offer_that_much():
+    fleet = Thermals(
+        np.zeros(2), np.full(2, 1000.0), np.full(2, 0.9), np.full(2, 2000.0), zeros(2), zeros(2),
+        np.full(2, 0.5), np.full(2, 0.5))
+    active = np.linspace(1, 0, STEPS)[None]
+    summed, _ = clusters.thermals(fleet, np.full((1, STEPS), 1000.0), active)
+    assert summed.low[0].tolist() == [-500] * STEPS and summed.high[0] == pytest.approx(1500 * active[0])
 
 
 def test_who_is_outside_comfort_may_come_back_slowly():
     fleet = Thermals(
         np.array([3000.0]), np.array([1000.0]), np.array([0.9]), np.array([2000.0]), zeros(1), zeros(1),
-        np.array([True])
+        np.ones(1), np.ones(1)
     )
     summed, _ = clusters.thermals(fleet, np.full((1, STEPS), 500.0))
     assert np.allclose(summed.most[0, :3], [2700, 2430, 2187]) and summed.most[0, -1] == 1000

@@ -33,7 +33,8 @@ def fleet(seed=1, groups=2, size=12) -> Fleet:
             rating,
             numbers.integers(0, 2, size),
             group,
-            numbers.random(size) < 0.7,
+            np.where(numbers.random(size) < 0.7, numbers.random(size), 0.0),
+            numbers.random(size),
         ),
         rating * numbers.random(size),
     )
@@ -116,7 +117,7 @@ def one_car(energy_wh=20_000.0, cars=1):
         Batteries(*[none] * 6, none.astype(int)),
         Sessions(np.zeros(cars, int), np.full(cars, 12), np.full(cars, energy_wh), np.full(cars, 7000.0),
                  np.zeros(cars, int)),
-        Thermals(*[none] * 4, none.astype(int), none.astype(int), none.astype(bool)),
+        Thermals(*[none] * 4, none.astype(int), none.astype(int), none, none),
         none,
     )
 

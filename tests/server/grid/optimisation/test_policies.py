@@ -64,19 +64,19 @@ def test_who_is_nearest_to_leaving_is_served_first():
 def test_thermal_loads_stay_in_their_comfort_band_and_share_it(target, rows):
     state, band, power, base = rows[0] * rows[1], rows[1], rows[2], rows[3] * rows[2]
     keep = np.full_like(band, 0.98)
-    filled = policies.by_comfort(target, state, band, keep, base, power, QUARTER)
+    filled = policies.by_comfort(target, state, band, keep, base, power - base, QUARTER)
     after = keep * state + filled.powers * QUARTER
     assert (abs(after) <= band + 1e-6).all()
     drawn = base + filled.powers
     assert (drawn >= -1e-6).all() and (drawn <= power + 1e-6).all()
-    lows, highs = policies.comfort_bounds(state, band, keep, base, power, QUARTER)
+    lows, highs = policies.comfort_bounds(state, band, keep, base, power - base, QUARTER)
     free = (filled.powers > lows + 1) & (filled.powers < highs - 1)
     assert np.allclose((after / band)[free], filled.level, atol=1e-4)
 
 
 def test_a_load_outside_its_band_is_not_driven_further_out():
     lows, highs = policies.comfort_bounds(np.array([1500.0, -1500.0]), np.array([1000.0, 1000.0]), np.ones(2),
-                                          np.array([500.0, 500.0]), np.array([2000.0, 2000.0]), HOUR)
+                                          np.array([500.0, 500.0]), np.array([1500.0, 1500.0]), HOUR)
     assert highs.tolist() == [0, 1500] and lows.tolist() == [-500, 0]
 
 

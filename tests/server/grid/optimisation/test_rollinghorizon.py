@@ -36,7 +36,7 @@ def beginning() -> Fleet:
         ),
         Thermals(
             np.zeros(2), np.full(2, 2000.0), np.full(2, 0.98), np.full(2, 3000.0), whole(0, 0), whole(0, 0),
-            np.full(2, True)
+            np.ones(2), np.ones(2)
         ),
         np.full(2, 800.0),
     )

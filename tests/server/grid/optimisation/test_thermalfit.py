@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from server.grid.optimisation import thermalfit
-from server.grid.optimisation.thermalfit import LoadLine, Residuals, Store, ThermalHistory, ThermalModel
+from server.grid.optimisation.thermalfit import Residuals, Store, ThermalHistory, ThermalModel
 from tests.server.grid import heathouses
 
 QUARTER, DAYS = 0.25, 21
@@ -16,10 +16,10 @@ def history_of(group, outdoor_c, offset_k, asked=0.0):
                           np.full(len(outdoor_c), asked), np.arange(len(outdoor_c)) % 96)
 
 
-def learned(count, seed, mean_c, days=DAYS, before=None, every=2, **options):
+def learned(count, seed, mean_c, days=DAYS, before=None, every=2, least_c=-50.0, **options):
     group = heathouses.houses(count, seed, cop_per_k=0.0, **options)
     offsets = heathouses.evening_offsets(days, seed, every=every)
-    outdoor_c = heathouses.weather(days, mean_c, seed)
+    outdoor_c = np.maximum(heathouses.weather(days, mean_c, seed), least_c)
     return group, thermalfit.learn(history_of(group, outdoor_c, offsets), QUARTER, DEFAULT, before)
 
 
@@ -55,11 +55,10 @@ def test_houses_that_cool():
 
 def test_july_takes_nothing_from_what_january_taught():
     group, january = learned(30, 2, 2.0)
-    _, july = learned(30, 2, 23.0, before=january)
-    assert july.is_learned
-    assert july.store.band_h_per_k == pytest.approx(january.store.band_h_per_k, rel=0.25)
+    _, july = learned(30, 2, 23.0, before=january, least_c=20.0)
+    assert july.is_learned and july.store == january.store
     cold = np.array([-5.0, 0.0, 5.0])
-    assert july.line.at(cold) == pytest.approx(january.line.at(cold), abs=0.08)
+    assert july.line.at(cold) == pytest.approx(january.line.at(cold), abs=0.02)
     assert july.line.at(np.array([26.0]))[0] < 0.02
     assert july.line.active(np.array([0.0, 26.0]), 2.0).tolist() == [1, 0]
 
@@ -80,16 +79,6 @@ def test_a_store_is_learned_without_a_thermometer():
     history = history_of(group, outdoor_c, offsets)._replace(outdoor_c=np.full(len(offsets), np.nan))
     model = thermalfit.learn(history, QUARTER, DEFAULT)
     assert model.line is None and model.store.band_h_per_k == pytest.approx(group.band_h_per_k, rel=0.3)
-
-
-def test_a_line_through_noise_and_gaps_with_heating_and_cooling():
-    generator = np.random.default_rng(4)
-    truth = LoadLine(0.05, 0.03, 15.0, 0.02, 24.0)
-    outdoor_c = generator.uniform(-5, 35, 1500)
-    load = truth.at(outdoor_c) + 0.03 * generator.standard_normal(1500)
-    load[::7], load[::50] = np.nan, 1.0
-    line = thermalfit.fit_line(load, outdoor_c)
-    assert line.at(outdoor_c) == pytest.approx(truth.at(outdoor_c), abs=0.02)
 
 
 def test_half_of_what_was_expected_is_a_response_of_a_half():
