@@ -11,7 +11,7 @@ from math import fsum
 from server import clock
 from server.grid.fleet import fleetstate, members
 from server.grid.fleet.members import Member
-from server.grid.flexibility import rollup
+from server.grid.flexibility import rollup, thermalgroups
 from server.grid.flexibility.horizon import expected_powers, group_flexibility
 from server.grid.flexibility.results import CapabilityHorizon, CapabilityNow, GroupTotal
 from server.grid.groups import virtualders
@@ -62,7 +62,7 @@ def horizon(
     return {
         "start": begins_at,
         "step_s": round(hours * 3600),
-        "warnings": expected.warnings,
+        "warnings": [*expected.warnings, *thermalgroups.warnings(state.dispatch_groups)],
         **rollup.walk(top, groups, tree, steps, hours).row,
     }
 

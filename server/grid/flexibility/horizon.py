@@ -20,7 +20,7 @@ from server.grid.flexibility.results import BlockOffer
 from server.grid.optimisation import clusters, envelope
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
 from server.grid.optimisation.clusters import Clusters, Sessions
-from server.grid.series import arrivals, forecastvalues
+from server.grid.series import arrivals, forecastvalues, thermalmodels
 from server.grid.series.intervals import Span
 
 # The states of charge by which storage is clustered: a full battery takes nothing, though another is empty.
@@ -171,6 +171,7 @@ def _changes(
     span = Span(start, steps, round(hours * 3600), at)
     thermal, _ = clusters.thermals(
         state.fleet.thermals, *thermalbase.outlook(state, span, dispatched_only=True))
+    learned = {vder for vder, _ in thermalmodels.read([vder.id for vder in state.dispatch_groups])}
     uncontrolled_w, changes = [], []
     for group in range(len(state.dispatch_groups)):
         ev_wh = ev.only(ev.group == group).most.sum(axis=0)
@@ -185,9 +186,10 @@ def _changes(
         responding = []
         for kind, change in by_kind.items():
             members = indices[kind][columns.group[indices[kind]] == group]
-            rate, deviation = responses.response(
-                columns.participation.response_rate[members], size[members], columns.aggregator[members]
-            )
+            rates = columns.participation.response_rate[members]
+            if kind == "thermal" and state.dispatch_groups[group].id in learned:
+                rates = np.ones(len(members))  # how they respond is in what they can do (see fleet.resources)
+            rate, deviation = responses.response(rates, size[members], columns.aggregator[members])
             sigma_w = fraction[kind][group] * expected.sigma_w[kind] if kind in fraction else np.zeros(steps)
             responding.append(_responding(change, rate, deviation, sigma_w))
         uncontrolled_w.append(ev_w)

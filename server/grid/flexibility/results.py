@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from server.units import Elements, Fraction, Instant, Seconds, WattHours, Watts, WattsPerSecond
+from server.units import Elements, Fraction, Hours, Instant, Seconds, WattHours, Watts, WattsPerSecond
 
 
 class GroupTotal(TypedDict):
@@ -173,13 +173,36 @@ class UnmetCar(TypedDict):
     reason: str
 
 
+class ThermalGroup(TypedDict):
+    """What was learned of the thermal loads that are dispatched through a virtual DER, and how they respond.
+
+    `loads` says by what they are told. `response` is the fraction of what is asked of them that they deliver,
+    and that is planned; `band_wh_per_k` is what an offset of a degree stores in all of them, None where it
+    was not learned, so that `comfort_hours` stands; `leak_h` is the time constant with which it is lost.
+    `idle_w` to `cooling_w_per_k` are the line of their load over the outdoor temperature, None where it is
+    not known.
+    """
+    vder: str
+    loads: str
+    response: Fraction
+    band_wh_per_k: float | None
+    leak_h: Hours
+    idle_w: Watts | None
+    heating_w_per_k: float | None
+    heating_below_c: float | None
+    cooling_w_per_k: float | None
+    cooling_above_c: float | None
+    learned_at: Instant
+
+
 class VderStatus(TypedDict):
     """The members of a virtual DER and the orders in effect.
 
     `kinds` counts members by kind, `excluded` those that are not dispatched by reason. Powers are the last
     readings. `verified_w` are ratings of members that are read, `claimed_w` of those in contact but not read,
     `unknown_w` of those without recent contact. `meter` says in words whether the meter of the area is
-    believed, empty where it has not been read. `unmet` are the cars that a limit will leave short.
+    believed, empty where it has not been read. `unmet` are the cars that a limit will leave short. `thermal`
+    is what was learned of thermal loads.
     """
     name: str
     members: int
@@ -197,6 +220,7 @@ class VderStatus(TypedDict):
     meter: str
     orders: list[ActiveOrder]
     unmet: list[UnmetCar]
+    thermal: list[ThermalGroup]
     excluded_devices: list[ExcludedDevice]
 
 

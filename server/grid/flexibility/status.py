@@ -7,6 +7,7 @@ from server import clock
 from server.grid.fleet import fleetstate, unmetneeds
 from server.grid.fleet.eligibility import OPTED_OUT
 from server.grid.fleet.fleetstate import FleetState
+from server.grid.flexibility import thermalgroups
 from server.grid.flexibility.results import ActiveOrder, ExcludedDevice, VderStatus
 from server.grid.groups import virtualders
 from server.grid.groups.tree import Tree
@@ -50,6 +51,7 @@ def status(vder: str | int | VirtualDER) -> VderStatus:
              "reason": row.reason}
             for row in unmetneeds.of_vder(target, now)
         ],
+        "thermal": thermalgroups.of_groups(state.dispatch_groups),
         "excluded_devices": _excluded_devices(state),
     }
 
