@@ -34,7 +34,10 @@ from server.resources import sql
 from server.units import Instant, Seconds
 
 MIN_CHANGE_W = 1.0  # smaller changes are not worth a command
-LOAD_RANDOMIZE_S = 60  # loads begin and end within so many seconds, so that not all compressors start at once
+LOAD_RANDOMIZE_S = 60  # switched loads begin and end within so many seconds, so that not all do at once
+# Loads with a set point begin within a twelfth of the order and end within as long as it was, when all rooms
+# are cold; an hour at the most, which is what the standard allows devices to vary.
+STAGGER_START_S, STAGGER_START_FRACTION, STAGGER_END_S = 300, 1 / 12, 3600
 TAKES_SETPOINT = "takes a setpoint"
 _ORDERED = "ordered"  # the reason where the operator gave none
 
@@ -97,11 +100,12 @@ class FlexibleLoads:
         """Publish the load controls for so much more injection and return the shares; those of cars are
         pending.
 
-        Loads begin and end within `randomize_s`, by default within a minute.
+        Loads begin and end within `randomize_s`; by default within a minute, and those with a set point one
+        after the other (STAGGER_START_S, STAGGER_END_S).
         """
         shares = self._dispatch_cars(change_w, reason)
         remaining_w = change_w - injection_change_w(shares)
-        return [*shares, *self._dispatch_loads(remaining_w, reason, randomize_s or LOAD_RANDOMIZE_S)]
+        return [*shares, *self._dispatch_loads(remaining_w, reason, randomize_s)]
 
     def change_w(self, change_w: float) -> float:
         """Return what `dispatch` would make of so much more injection, and publish nothing."""
@@ -189,7 +193,10 @@ class FlexibleLoads:
         state = self._loads_state()
         powers = self._thermal_powers(state, change_w)
         step = loadcontrol.StepPeriod(
-            self.start, self.start + self.duration_s, reason or _ORDERED, reason[:32], randomize_s
+            self.start, self.start + self.duration_s, reason or _ORDERED, reason[:32], randomize_s,
+            switched_s=LOAD_RANDOMIZE_S,
+            stagger_start_s=min(STAGGER_START_S, round(STAGGER_START_FRACTION * self.duration_s)),
+            stagger_end_s=min(STAGGER_END_S, self.duration_s),
         )
         shares = [
             share

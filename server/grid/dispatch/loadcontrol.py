@@ -29,13 +29,19 @@ class StepPeriod:
     """What the commands of a step have in common: its start and end, the reason, the events' description.
 
     Loads begin and end, each by chance, within `randomize_s`. It is 0 where one step follows another, since
-    the events of the next would cut those of this one short.
+    the events of the next would cut those of this one short. Where it is 0 for an order on its own, loads
+    that are switched begin and end within `switched_s`, and those with a set point begin within
+    `stagger_start_s` and end within `stagger_end_s`: an offset is a step of all compressors at once, and its
+    end another.
     """
     start: int
     end: int
     reason: str
     description: str = DESCRIPTION
     randomize_s: int = 0
+    switched_s: int = 0
+    stagger_start_s: int = 0
+    stagger_end_s: int = 0
 
     @property
     def begins_at(self) -> int:
@@ -105,7 +111,7 @@ def thermal_commands(
         assert powers.comfort is not None
         fraction, change_w = float(powers.comfort[group, variety]), powers.thermals[members]
         by_offset = variety == setpoints.OFFSET
-        href = _publish_event(vder, step, action, state.categories[variety])
+        href = _publish_event(vder, step, action, state.categories[variety], by_offset)
         reason = f"{step.reason}; {fraction:+.0%} of the comfort band, as every load of {vder.name}"
         shares = [
             ShareRow(
@@ -122,9 +128,17 @@ def thermal_commands(
         yield IssuedCommand("offset" if by_offset else "duty", 100 * fraction, BROADCAST, shares)
 
 
-def _publish_event(vder: VirtualDER, step: StepPeriod, action: dict[str, Any], categories: int) -> str:
+def _publish_event(
+    vder: VirtualDER, step: StepPeriod, action: dict[str, Any], categories: int, by_offset: bool
+) -> str:
+    start_s, end_s = (
+        (step.stagger_start_s, step.stagger_end_s) if by_offset else (step.switched_s, step.switched_s))
     fields = dercontrols.event_fields(
-        step.duration_s, step.begins_at, step.randomize_s, step.randomize_s, step.description
+        step.duration_s,
+        step.begins_at,
+        step.randomize_s or start_s,
+        step.randomize_s or end_s,
+        step.description,
     )
     data = {**fields, **action, "deviceCategory": f"{categories:08X}", "drProgramMandatory": False}
     return drevents.publish(vder, data).href

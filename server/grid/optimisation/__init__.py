@@ -9,4 +9,5 @@ step becomes each member's power, within limits), `peakshaving` (energy that is 
 left over), `unmetenergy` (whom a plan leaves short), `blockterms` (what contracts of businesses allow),
 `blockschedule` and `blockprogram` (who of them is called), `measurement` (baselines, delivery, rebound),
 `metergain` and `metertrust` (whether the meter of an area is right, and how far it is followed).
+`loadlines` and `thermalfit` learn what thermal loads draw by the weather, and what they store.
 """

@@ -121,8 +121,9 @@ def _offsets_k(vder: VirtualDER, categories: int, span: Span) -> Floats:
         reached = hexbinary.bits(data.get("deviceCategory"))
         if reached and not reached & categories:
             continue
-        begin = int(data["interval"]["start"])
-        until = begin + int(data["interval"]["duration"])
+        # each device varies start and length by chance: in the mean by half of the bound
+        begin = int(data["interval"]["start"]) + int(data.get("randomizeStart") or 0) // 2
+        until = begin + int(data["interval"]["duration"]) + int(data.get("randomizeDuration") or 0) // 2
         if event.status["currentStatus"] > EventStatus.ACTIVE:
             until = min(until, int(event.status["dateTime"]))
         first, after = (

@@ -93,13 +93,19 @@ def test_who_must_charge_goes_on_and_heat_does_the_rest(street):
     assert street[2].lfdi not in shares(order), "it could not catch up"
     event, = loads()
     assert event.submitted["Offset"]["heatingOffset"] > 0 and not event.submitted["loadShiftForward"]
-    assert event.submitted["randomizeStart"] == event.submitted["randomizeDuration"] == 60
+    assert (event.submitted["randomizeStart"], event.submitted["randomizeDuration"]) == (75, QUARTER)
     load_changes_w = [shares(order)[home.lfdi] for home in street[3:]]
     assert all(0 < change_w <= 500 for change_w in load_changes_w)
     assert sum(load_changes_w) == pytest.approx(1000, abs=150)
     assert order["unserved_w"] == pytest.approx(8000 - sum(shares(order).values()), abs=1)
     assert {kind["href"].split("/")[1] for kind in order["controls"]} == {"edev", "dr"}
     assert all(ThermalState.get(device=home.device).realised < 0 for home in street[3:])
+
+
+def test_an_order_says_otherwise_how_far_loads_are_spread(street):
+    create_order("loads", QUARTER, clock.now(), watts=8000, randomize=45)
+    event, = loads()
+    assert event.submitted["randomizeStart"] == event.submitted["randomizeDuration"] == 45
 
 
 def test_more_can_be_drawn_too(street):
