@@ -1,6 +1,6 @@
 """`make bench-grid`: every gate of the balance, the value it reaches, and exit status 1 where one is missed.
-`ARGS=arrays`, `ARGS=meters`, `ARGS=money`, `ARGS=placebo`, `ARGS=businesses`, `ARGS=site` and `ARGS=wire`
-measure a part of them."""
+`ARGS=arrays`, `ARGS=meters`, `ARGS=money`, `ARGS=placebo`, `ARGS=businesses`, `ARGS=heat`, `ARGS=site` and
+`ARGS=wire` measure a part of them."""
 from __future__ import annotations
 
 import sys
@@ -11,7 +11,7 @@ from math import isinf
 from rich.console import Console
 from rich.table import Table
 
-from tests.load.grid import businessgates, gates, meterfaults, moneygates, placebo, site, wire
+from tests.load.grid import businessgates, gates, heatgates, meterfaults, moneygates, placebo, site, wire
 
 
 def main() -> int:
@@ -38,7 +38,7 @@ def main() -> int:
     )
     parts = {"arrays": arrays, "meters": meterfaults.gates(), "money": moneygates.gates_of(),
              "placebo": placebo.gates_of(), "businesses": businessgates.gates_of(), "site": site.gates_of(),
-             "wire": wire.gates_of()}
+             "heat": heatgates.gates_of(), "wire": wire.gates_of()}
     for gate in chain.from_iterable(parts[name] for name in sys.argv[1:] or parts):
         bound = "" if isinf(gate.bound) else f"{'≤' if gate.at_most else '≥'} {gate.bound:g} {gate.unit}"
         result = "" if isinf(gate.bound) else "[green]met[/]" if gate.met else "[bold red]MISSED[/]"
