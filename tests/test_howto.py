@@ -53,6 +53,7 @@ SERIES = "start,value\n" + "".join(
 FILES = {
     "contracts.csv": "device,block,kind,power_w,notice_s\ndairy engine,spare,generator,100000,600\n",
     "members.csv": "device,name,kind,labels\nd1,,battery,feeder=F12 phase=a\n",
+    "weather.csv": SERIES.replace("00\n", "\n"),
     "tomorrow.csv": SERIES, "import.csv": SERIES, "prices.csv": SERIES, "pv-tomorrow.csv": SERIES,
     "last-weeks.csv": SERIES.replace("2025-06-1", "2025-06-0"),
     "nothing-else.csv": "start,value\n2025-06-08T00:00Z,0\n2025-06-08T00:15Z,0\n",

@@ -113,6 +113,8 @@ def _learned(columns: MemberColumns, group: Whole, variety: Whole) -> tuple[Floa
 
     They are as learned of the group, else as declared.
     """
+    if not len(group):
+        return np.zeros(0), np.ones(0), np.ones(0)
     models = thermalmodels.read([vder.id for vder in columns.dispatch_groups])
     declared = settings.comfort_hours, thermalmodels.LEAK_HOURS, 1.0
     values_of = {}

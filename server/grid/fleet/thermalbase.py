@@ -34,6 +34,8 @@ def outlook(state: FleetState, span: Span, dispatched_only: bool = False) -> The
     dispatched, by rating. Its varieties share it as they draw by the weather, else by rating.
     """
     loads, groups = state.fleet.thermals, state.dispatch_groups
+    if not len(loads.power):
+        return ThermalOutlook(np.zeros((0, span.steps)), np.zeros((0, span.steps)))
     keys, _ = _clusters(loads)
     varieties = int(loads.kind.max(initial=0)) + 1
     models = thermalmodels.read([vder.id for vder in groups])

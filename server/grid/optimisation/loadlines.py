@@ -5,13 +5,14 @@ A load is a fraction of the rating, consumption positive.
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from server.grid.optimisation.arrays import Floats, np
 
-HEATING_BELOW_C = np.arange(8.0, 22.1, 0.5)  # no house needs heat above, nor cold below, these temperatures
-COOLING_ABOVE_C = np.arange(16.0, 32.1, 1.0)
+# No house needs heat above, nor cold below, these temperatures.
+HEATING_BELOW_C = tuple(8.0 + 0.5 * number for number in range(29))
+COOLING_ABOVE_C = tuple(16.0 + number for number in range(17))
 MIN_HOURS = 72  # of load and temperature, for a line
 MIN_BRANCH_HOURS, MIN_BRANCH_K = 72, 4.0  # on the side of heating or cooling, and their spread
 OUTLIER = 3.0  # deviations (median absolute, scaled) beyond which an hour is drawn in
@@ -89,9 +90,9 @@ def _best_line(load: Floats, outdoor_c: Floats, before: LoadLine | None) -> Load
     return best
 
 
-def _shown(points_c: Floats, beyond_k: Callable[[float], Floats]) -> list[tuple[float, bool]]:
+def _shown(points_c: Sequence[float], beyond_k: Callable[[float], Floats]) -> list[tuple[float, bool]]:
     """The temperatures beyond which enough hours lie, far enough, to tell a slope; else one, without."""
-    chosen = [point_c for point_c in points_c.tolist() if _is_shown(beyond_k(point_c))]
+    chosen = [point_c for point_c in points_c if _is_shown(beyond_k(point_c))]
     return [(point_c, True) for point_c in chosen] or [(float(points_c[0]), False)]
 
 

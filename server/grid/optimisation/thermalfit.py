@@ -15,8 +15,9 @@ from typing import NamedTuple
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
 from server.grid.optimisation.loadlines import LoadLine, fit_line
 
-BANDS_H_PER_K = np.geomspace(0.02, 2.0, 33)  # from an air heater in a caravan to a floor of concrete
-LEAKS_H = np.geomspace(2.0, 120.0, 25)
+# From an air heater in a caravan to a floor of concrete.
+BANDS_H_PER_K = tuple(0.02 * 100 ** (number / 32) for number in range(33))
+LEAKS_H = tuple(2.0 * 60 ** (number / 24) for number in range(25))
 PRIOR_LOG = 1.0  # standard deviation of the logarithm of band and leak around their defaults: a factor of 2.7
 PRIOR_SLOPE_LOG = 0.5  # that of band / leak around the slope of the base load, equal where heat is linear
 LEARNED_LOG = 0.3  # a band of which the logarithm is known to this is learned; else the default stands

@@ -13,7 +13,7 @@ from server.models import DeviceType, Meter, ThermalParameters
 from tests import peers
 from tests.conftest import NOON
 from tests.server.grid import heathouses
-from tests.server.grid.reports.conftest import DAY, STEP, meter, order, read_injection
+from tests.server.grid.reports.conftest import DAY, STEP, meter, order
 
 COUNT, DAYS = 8, 14
 FIRST = NOON - DAYS * DAY
@@ -23,11 +23,11 @@ FIRST = NOON - DAYS * DAY
 def pumps(server):
     """A street with heat pumps, in a town with a thermometer."""
     virtualders.create("town")
-    virtualders.create("street", parent="town")
     for number in range(1, COUNT + 1):
         enrolment.enrol(peers.lfdi(number), name=f"d{number}", category=1)
         Meter.create(href=meter(number), device=number, kind="thermal", factor=1.0)
-    virtualders.add_members("street", [peers.lfdi(number) for number in range(1, COUNT + 1)])
+    members = [peers.lfdi(number) for number in range(1, COUNT + 1)]
+    virtualders.create("street", parent="town", members=members)
     return virtualders.find("street")
 
 
@@ -37,11 +37,21 @@ def rated(group, category=1):
             DeviceType.device == number).execute()
 
 
-def read(load_w):
-    for number in range(COUNT):
-        for day in range(DAYS):
-            steps = slice(day * 96, day * 96 + 96)
-            read_injection(number + 1, FIRST + day * DAY, (-load_w[steps, number]).round().tolist())
+@pytest.fixture
+def read(monkeypatch):
+    """Have the meters read this load, [steps, n] from FIRST on.
+
+    How readings become power is tested elsewhere, and those of two weeks take long to store.
+    """
+    def of(load_w):
+        def mean_injection_w(devices, start, end, step):
+            injection_w = np.full((len(devices), (end - start) // step), np.nan)
+            first = (FIRST - start) // step
+            columns = [device - 1 for device in devices]
+            injection_w[:, first:first + len(load_w)] = -load_w[:, columns].T
+            return injection_w
+        monkeypatch.setattr(thermallearning.devicereadings, "mean_injection_w", mean_injection_w)
+    return of
 
 
 def learn(at=NOON):
@@ -52,7 +62,7 @@ def learn(at=NOON):
     return turns
 
 
-def test_band_and_line_of_a_street_from_its_readings_and_events(pumps):
+def test_band_and_line_of_a_street_from_its_readings_and_events(pumps, read):
     group = heathouses.houses(COUNT, 3, cop_per_k=0.0)
     outdoor_c = heathouses.weather(DAYS, 3.0, 2)
     offsets_k = heathouses.evening_offsets(DAYS, 3)
@@ -77,7 +87,7 @@ def test_band_and_line_of_a_street_from_its_readings_and_events(pumps):
     assert ThermalParameters.get().is_learned and ThermalParameters.get().learned_at == NOON + DAY
 
 
-def test_without_events_the_declared_store_stands_and_follows_the_settings(pumps):
+def test_without_events_the_declared_store_stands_and_follows_the_settings(pumps, read):
     group = heathouses.houses(COUNT, 3)
     outdoor_c = heathouses.weather(DAYS, 3.0, 2)
     rated(group)
@@ -89,7 +99,7 @@ def test_without_events_the_declared_store_stands_and_follows_the_settings(pumps
     assert thermalmodels.read([pumps.id])[pumps.id, 0].model.store == (2.0, thermalmodels.LEAK_HOURS)
 
 
-def test_switched_loads_that_do_half_of_what_they_are_told(pumps):
+def test_switched_loads_that_do_half_of_what_they_are_told(pumps, read):
     group = heathouses.houses(COUNT, 3)
     rated(group, category=1 << 3)
     generator = np.random.default_rng(1)
