@@ -42,7 +42,7 @@ def coming(steps=96, start=NOON, groups=("town", "street"), **options):
     sessions = arrivals.expected(
         [VirtualDER.get(VirtualDER.name == name) for name in groups], start, steps, **options
     )
-    return list(zip(*(part.tolist() for part in sessions), strict=True))
+    return list(zip(*(part.tolist() for part in sessions[:5]), strict=True))
 
 
 def test_cars_come_as_they_came_a_week_ago():
