@@ -20,8 +20,8 @@ from server.devices import enrolment, identity
 from server.errors import Refused
 from server.models import (AlarmRecord, Audience, AuditEntry, Balance, Counter, Device, DispatchOrder,
                            Document, ErasedMember, KeyValue, Measurement, Plan, PointEnvelope, QuarterHours,
-                           Rate, Reading, ReadingSet, ResponseRecord, Series, Share, Table, VirtualDER,
-                           tables, vder_audience)
+                           Rate, Reading, ReadingSet, ResponseRecord, Series, Share, Table, ThermalParameters,
+                           VirtualDER, tables, vder_audience)
 from server.resources import sql, store
 from server.units import Instant, Lfdi
 
@@ -127,6 +127,7 @@ HOLDINGS = (
     Holding(Rate, lambda about: Rate.lfdi == about.lfdi),
     Holding(AlarmRecord, _alarms),
     Holding(PointEnvelope, lambda about: PointEnvelope.vder == about.vder),
+    Holding(ThermalParameters, lambda about: ThermalParameters.vder == about.vder),
     Holding(DispatchOrder, lambda about: DispatchOrder.vder == about.vder),
     # The shares of an order and the responses to an event add up as before.
     Holding(Share, lambda about: Share.lfdi == about.lfdi, Erasure.PSEUDONYMISED),

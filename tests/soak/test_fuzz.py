@@ -49,7 +49,7 @@ def test_it_sees_faults(place: World, monkeypatch: pytest.MonkeyPatch) -> None:
     request = Request(OWNER, "GET", "/edev/1", (("Host", "x"),))
     with place.fresh(), checks.listening() as records:
         assert checks.of_answer(place, request, send(place.application, request), records) == []
-        monkeypatch.setattr("server.devices.methods.BY_NAME", {"GET": fail})
+        monkeypatch.setattr("server.devices.methods.get", fail)
         faults = checks.of_answer(place, request, send(place.application, request), records)
         assert "ZeroDivisionError: on purpose" in faults[0] and faults[1] == "answered 500"
         monkeypatch.undo()

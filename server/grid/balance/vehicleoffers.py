@@ -3,11 +3,12 @@
 What a vehicle offers (a FlowReservationRequest of negative energy) is its floor of charge: it is never
 granted more. Where it asks for energy, too, it gives no more than can be charged again before it leaves, and
 not while it charges. Offers are spent on what a plan leaves of a tracked signal, its highest steps first,
-decided anew in each step; an area that follows a price alone uses none. Consumption is positive, in W; energy
-in Wh.
+decided anew in each step; an area that follows a price alone uses none. What an operator has taken of an offer stands
+until it is over. Consumption is positive, in W; energy in Wh.
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from server.grid.controls import reservationdocuments
 from server.grid.controls.reservations import Revision
 from server.grid.dispatch import orderwork
 from server.grid.dispatch.allocation import DEVICE
-from server.grid.dispatch.loadcontrol import IssuedCommand, StepPeriod
+from server.grid.dispatch.loadcontrol import DESCRIPTION, IssuedCommand, StepPeriod
 from server.grid.dispatch.shares import ShareRow
 from server.grid.fleet import eligibility, setpoints
 from server.grid.fleet.fleetstate import FleetState
@@ -113,7 +114,10 @@ def read(state: FleetState, span: Span) -> VehicleOffers:
     within, energy_wh = np.zeros(power_w.shape, dtype=bool), np.zeros(len(rows))
     begin = span.start + np.arange(span.steps) * span.step
     for number, (href, owner, arrival_at, departure_at, offered_wh, _) in enumerate(rows):
-        left_wh = max(offered_wh - _given_until(href, span.start), 0.0)
+        responses = _granted(href)
+        if any(_is_by_hand(response, span.start) for response in responses):
+            continue
+        left_wh = max(offered_wh - sum(_energy_until(response, span.start) for response in responses), 0.0)
         until, energy_wh[number] = _recharged_by(state, owner, span, left_wh)
         within[number] = (begin >= arrival_at) & (begin + span.step <= min(departure_at, until))
         if owner in limits:
@@ -122,14 +126,23 @@ def read(state: FleetState, span: Span) -> VehicleOffers:
     return VehicleOffers([row[0] for row in rows], device, group, power_w, within, energy_wh)
 
 
-def _given_until(request: Href, at: Instant) -> WattHours:
-    """What was granted of an offer until an instant, which counts as given."""
+def _granted(request: Href) -> list[Document]:
+    """What was granted of an offer."""
     document = reservationdocuments.find_request(request)
-    return sum(_energy_until(response, at) for response in reservationdocuments.responses_to(document)
-               if response.status["currentStatus"] not in _CANCELLED)
+    return [response for response in reservationdocuments.responses_to(document)
+            if response.status["currentStatus"] not in _CANCELLED]
+
+
+def _is_by_hand(response: Document, at: Instant) -> bool:
+    """Return whether an operator has taken power that flows at an instant or later."""
+    interval = response.submitted["interval"]
+    end = min(interval["start"] + interval["duration"], response.until or math.inf)
+    power_w = quantities.base_value(response.submitted["powerAvailable"]) or 0.0
+    return power_w < 0 and end > at and response.submitted.get("description") != DESCRIPTION
 
 
 def _energy_until(response: Document, at: Instant) -> WattHours:
+    """What flows until an instant, which counts as given."""
     interval = response.submitted["interval"]
     end = min(interval["start"] + interval["duration"], at, response.until or at)
     power_w = quantities.base_value(response.submitted["powerAvailable"]) or 0.0

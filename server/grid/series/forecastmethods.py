@@ -28,8 +28,8 @@ class Forecaster(Protocol):
 class Persistence:
     """The values `lag` steps ago (a week: the same weekday and time), corrected by the recent error.
 
-    The correction is the mean error of the last `window` steps. It fades with the distance, by half every
-    `half_life` steps. With `ratio` the correction is a factor, at most `max_ratio`, for generation that is 0
+    The correction is the mean error of the last `window` steps, none where these have no value to refer to but
+    the forecast has. It fades with the distance, by half every `half_life` steps. With `ratio` the correction is a factor, at most `max_ratio`, for generation that is 0
     at night. Gaps (NaN) in the history are left out; without a value to refer to, the forecast is the mean of
     the history.
     """
@@ -43,10 +43,13 @@ class Persistence:
         """Return the next `steps` values. ValueError where the history has no value."""
         if not np.isfinite(history).any():
             raise ValueError("no forecast without a single reading")
-        forecast = _lagged(history, self.lag, steps, lags)
+        referred = _lagged(history, self.lag, steps, lags)
+        forecast = _with_mean(referred, history)
         recent = history[-self.window:]
         earlier = history[:-len(recent)]
         expected = _lagged(earlier, self.lag, len(recent), lags) if len(earlier) else recent
+        if not np.isfinite(referred).all():
+            expected = _with_mean(expected, earlier)
         known = np.isfinite(recent) & np.isfinite(expected)
         fade = 0.5 ** (np.arange(1, steps + 1) / self.half_life)
         if not known.any():
@@ -62,7 +65,7 @@ class Persistence:
 
 def _lagged(history: Floats, lag: int, steps: int, lags: Whole | None = None) -> Floats:
     """Return, for each of the next steps, the value `lag` steps before, or as many as `lags` says; where that
-    is in the future or a gap, the one before that, and so on."""
+    is in the future or a gap, the one before that, and so on; NaN where there is none."""
     values = np.full(steps, np.nan)
     size = len(history)
     positions = size + np.arange(steps)
@@ -74,6 +77,11 @@ def _lagged(history: Floats, lag: int, steps: int, lags: Whole | None = None) ->
         positions = size + np.arange(steps) - back
         usable = np.isnan(values) & (positions >= 0) & (positions < size)
         values[usable] = history[positions[usable]]
+    return values
+
+
+def _with_mean(values: Floats, history: Floats) -> Floats:
+    """Return the values, and where there is none the mean of a history, 0 of one without a value."""
     return np.where(np.isnan(values), np.nanmean(history) if np.isfinite(history).any() else 0.0, values)
 
 

@@ -163,7 +163,7 @@ def test_a_car_that_offers_gives_as_it_is_granted(live):
 
 
 def test_a_car_that_offers_in_an_area_in_balance(live):
-    """No plan takes an offer for a need, nor for power to have; an operator may take it all the same."""
+    """No plan takes an offer for a need; it gives what the area lacks, and what an operator takes all the same."""
     (client,), until = live(EvCharger(name="one", site=EVENING, max_discharge_w=5000.0, spare_wh=9000.0))
     signals.put("town", "imbalance", [4000.0] * 100, NOON, STEP)
     areasettings.set_automatic("town", on=True)
@@ -173,9 +173,10 @@ def test_a_car_that_offers_in_an_area_in_balance(live):
     state = fleetstate.read(virtualders.find("town"), clock.now())
     assert not len(state.ev.device) and list(state.excluded.values()) == [eligibility.OFFERS]
     until(T + STEP)
-    session, = evsessions.list_sessions("town")
-    assert session["granted_w"] == 0 and client.model.injection_w == 0 and client.model.injected_wh == 0
-    reservations.grant(session["request"], -3000, 1800)
+    taken, offered = evsessions.list_sessions("town")
+    assert taken["granted_w"] == -4000 and taken["served_wh"] == pytest.approx(-1000, abs=20)
+    assert client.model.injected_wh == pytest.approx(1000, abs=20)
+    reservations.grant(offered["request"], -3000, 1800)
     until(T + 2 * STEP)
     with actors.acting("test"):
         controller.run_due()
