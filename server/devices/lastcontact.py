@@ -16,6 +16,7 @@ from server.resources import sql
 from server.units import Instant, Lfdi
 
 FLUSH_INTERVAL_S = 5  # of the clock
+_LEAST_S = 0.1  # of the system's clock, however fast that of the program goes
 log = logging.getLogger(__name__)
 _contacts: dict[Lfdi, Instant] = {}
 
@@ -52,7 +53,7 @@ def _start_thread() -> None:
 
 def _run() -> None:
     while True:
-        time.sleep(max(1.0, FLUSH_INTERVAL_S / max(clock.rate(), 1.0)))
+        time.sleep(max(_LEAST_S, FLUSH_INTERVAL_S / max(clock.rate(), 1.0)))
         try:
             flush()
             if clock.system.is_suspect:

@@ -4,14 +4,17 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import peewee
 import pytest
 
 from clients.simulation.processpool import ProcessPool
 from server import clock, worker
 from server.config import settings
+from server.models import Device
 from tests.flows.server import ROOT, until
 from tests.flows.test_front_page import Newcomer
 from tests.test_docs import code
@@ -64,6 +67,13 @@ class Reader(Newcomer):
             clock.turn_to(instant)
             worker.turn()
             self.devices.run_due(instant)
+            until(partial(self._is_written, instant), why=lambda: "the last contacts are not written")
+
+    def _is_written(self, instant: int) -> bool:
+        """Whether the server has written that devices polled at this instant, which it does now and then: the
+        next worker's turn would take them for stale."""
+        newest = Device.select(peewee.fn.MAX(Device.last_contact_at)).scalar()
+        return newest is not None and newest >= instant - instant % STEP_S - LEAD_S
 
     def stop(self) -> None:
         """End the devices and what lasts."""

@@ -3,8 +3,8 @@
 What a vehicle offers (a FlowReservationRequest of negative energy) is its floor of charge: it is never
 granted more. Where it asks for energy, too, it gives no more than can be charged again before it leaves, and
 not while it charges. Offers are spent on what a plan leaves of a tracked signal, its highest steps first,
-decided anew in each step; an area that follows a price alone uses none. What an operator has taken of an offer stands
-until it is over. Consumption is positive, in W; energy in Wh.
+decided anew in each step; an area that follows a price alone uses none. What an operator took of an offer
+stands until it is over. Consumption is positive, in W; energy in Wh.
 """
 from __future__ import annotations
 

@@ -28,10 +28,10 @@ class Forecaster(Protocol):
 class Persistence:
     """The values `lag` steps ago (a week: the same weekday and time), corrected by the recent error.
 
-    The correction is the mean error of the last `window` steps, none where these have no value to refer to but
-    the forecast has. It fades with the distance, by half every `half_life` steps. With `ratio` the correction is a factor, at most `max_ratio`, for generation that is 0
-    at night. Gaps (NaN) in the history are left out; without a value to refer to, the forecast is the mean of
-    the history.
+    The correction is the mean error of the last `window` steps, none where these have no value to refer to
+    but the forecast has. It fades with the distance, by half every `half_life` steps. With `ratio` the
+    correction is a factor, at most `max_ratio`, for generation that is 0 at night. Gaps (NaN) in the history
+    are left out; without a value to refer to, the forecast is the mean of the history.
     """
     lag: int
     window: int = 4

@@ -163,7 +163,7 @@ def test_a_car_that_offers_gives_as_it_is_granted(live):
 
 
 def test_a_car_that_offers_in_an_area_in_balance(live):
-    """No plan takes an offer for a need; it gives what the area lacks, and what an operator takes all the same."""
+    """No plan takes an offer for a need; it gives what the area lacks, and what an operator takes of it."""
     (client,), until = live(EvCharger(name="one", site=EVENING, max_discharge_w=5000.0, spare_wh=9000.0))
     signals.put("town", "imbalance", [4000.0] * 100, NOON, STEP)
     areasettings.set_automatic("town", on=True)
