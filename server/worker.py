@@ -19,6 +19,7 @@ from server.grid.balance import controller
 from server.grid.controls import envelopepublication
 from server.grid.dispatch import orderreckoning, orderwork
 from server.grid.fleet import inferredcapacity
+from server.grid.groups import membershipwork
 from server.grid.reports import defaultbehaviour, thermallearning
 from server.grid.series import measurements, readingsums
 from server.models import check_schema, discard_connection, inuse
@@ -36,8 +37,8 @@ RETRY_S = 60  # until a duty that failed is tried again
 def turn() -> int:
     """Watch clock and disk, clear alarms that are over, render what time has changed, infer capacities, sum
     up readings, learn what storage does by itself and how thermal loads follow the weather, decide the steps
-    of the areas that are due, go on with orders whose maker has ended, reckon those again that wait for first
-    readings, and publish the next limits of connection points.
+    of the areas that are due, go on with changes of members and with orders whose maker has ended, reckon
+    those again that wait for first readings, and publish the next limits of connection points.
 
     A duty that fails unexpectedly is logged, raised as an alarm, and tried again after RETRY_S; the others go
     on. Return how many lists, capacities, intervals, steps and devices that was.
@@ -69,6 +70,7 @@ DUTIES: dict[str, Callable[[], int]] = {
     "learning what storage does by itself": defaultbehaviour.learn_due,
     "learning how thermal loads follow the weather": thermallearning.learn_due,
     "the balance": controller.run_due,
+    "joining and leaving virtual DERs": membershipwork.finish_all,
     "publishing orders": orderwork.finish_all,
     "reckoning orders": orderreckoning.reckon_due,
     "publishing envelopes": envelopepublication.publish_due,

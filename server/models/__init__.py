@@ -34,7 +34,7 @@ from server.models.documents import Counter, Document, KeyValue, Rate, Reading, 
 from server.models.envelopes import PointEnvelope
 from server.models.fleet import (ChargingSession, DefaultBehaviour, DerState, DeviceType, Meter,
                                  Participation, RatingOverride, ThermalParameters, ThermalState)
-from server.models.groups import Membership, VirtualDER
+from server.models.groups import Membership, MembershipChange, MembershipWork, VirtualDER
 from server.models.orders import DispatchOrder, ErasedMember, Share
 from server.models.plans import Balance, Plan
 from server.models.series import Measurement, QuarterHours, Series
@@ -205,9 +205,9 @@ def tables() -> list[type[Table]]:
 __all__ = [
     "AlarmRecord", "Audience", "AuditEntry", "Balance", "Block", "BlockCall", "CHUNK", "ChargingSession",
     "Counter", "DefaultBehaviour", "DerState", "Device", "DeviceType", "DispatchOrder", "Document",
-    "EVERYONE", "ErasedMember", "JSON", "KeyValue", "Measurement", "Membership", "Meter", "NOBODY",
-    "Participation", "Plan", "PointEnvelope", "QuarterHours", "Rate", "RatingOverride", "Reading",
-    "ReadingSet", "ResponseRecord", "Series", "Share", "Table", "ThermalParameters",
-    "ThermalState", "VirtualDER", "among",
+    "EVERYONE", "ErasedMember", "JSON", "KeyValue", "Measurement", "Membership", "MembershipChange",
+    "MembershipWork", "Meter", "NOBODY", "Participation", "Plan", "PointEnvelope", "QuarterHours", "Rate",
+    "RatingOverride", "Reading", "ReadingSet", "ResponseRecord", "Series", "Share", "Table",
+    "ThermalParameters", "ThermalState", "VirtualDER", "among",
     "check_schema", "connect", "db", "discard_connection", "first_statement", "hold_open", "is_postgres",
     "migrate", "open_database", "pending", "tables", "vder_audience", "vder_of_audience"]

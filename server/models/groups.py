@@ -6,7 +6,7 @@ from typing import Any
 from peewee import (AutoField, BigIntegerField, BooleanField, CompositeKey, DoubleField, ForeignKeyField,
                     SmallIntegerField, TextField)
 
-from server.models.base import Table
+from server.models.base import JSON, Table
 from server.models.devices import Device
 
 
@@ -44,6 +44,28 @@ class Membership(Table):
     vder = ForeignKeyField(VirtualDER, on_delete="CASCADE", index=False)
     device = ForeignKeyField(Device, on_delete="CASCADE")
     listed = BooleanField(default=False)
+
+    class Meta:
+        primary_key = CompositeKey("vder", "device")
+
+
+class MembershipWork(Table):
+    """A virtual DER whose rule or place in the tree has changed: devices whose numbers are greater than
+    `after` have still to join and leave by it (see membershipwork)."""
+    vder_id: int
+    vder = ForeignKeyField(VirtualDER, primary_key=True, on_delete="CASCADE")
+    after = BigIntegerField()
+
+
+class MembershipChange(Table):
+    """A device that is still to be listed in a virtual DER, or to be taken off its list, and what is to be
+    changed of it before: `relabel` has labels (null removes one), name and kind (null: as it is)."""
+    vder_id: int
+    device_id: int
+    vder = ForeignKeyField(VirtualDER, on_delete="CASCADE", index=False)
+    device = ForeignKeyField(Device, on_delete="CASCADE")
+    listed = BooleanField()
+    relabel = JSON(null=True)
 
     class Meta:
         primary_key = CompositeKey("vder", "device")

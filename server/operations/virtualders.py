@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any, Literal, TypedDict
 
 from server.errors import BadArgument
@@ -14,9 +15,11 @@ from server.grid.dispatch.results import OrderBounds
 from server.grid.flexibility.results import CapabilityNow, CapabilitySteps, EquivalentDer, VderStatus
 from server.grid.groups import memberfiles, splitting
 from server.grid.groups import virtualders as groups
+from server.grid.groups.membershipwork import Progress
 from server.grid.groups.results import ConflictRow, MemberRow, MembersImport, SplitVder, VderDetails, VderRow
 from server.grid.series.results import ForecastRow
 from server.models.pages import Pages
+from server.operations import progress
 from server.operations.declaration import NO_PAIRS, Arg, DryRun, Group, Role, UploadedFile, VderName
 from server.units import Fraction, Instant, Seconds, WattHours, Watts
 
@@ -77,10 +80,16 @@ def create(
     export_limit_w: Annotated[Watts | None, Arg(
         "The most that its members may inject together.", least=0)] = None,
 ) -> VderDetails:
-    """Make a virtual DER and publish its DERProgram to its members."""
+    """Make a virtual DER and publish its DERProgram to its members.
+
+    They join some at a time, so that others wait for none of them; the worker goes on if this is ended.
+    """
     return groups.create(name, rule=rule, members=members, parent=parent, primacy=primacy, purpose=purpose,
-                         import_limit_w=import_limit_w,
-                         export_limit_w=export_limit_w)
+                         import_limit_w=import_limit_w, export_limit_w=export_limit_w, progress=_progress())
+
+
+def _progress() -> Progress:
+    return partial(progress.report, "joining and leaving")
 
 
 @vder.operation("split", role=Role.OPERATOR)
@@ -93,7 +102,7 @@ def split(
     Where members of several kinds are dispatched by the same mode, each is sent a control of its own;
     children of one kind are sent one together.
     """
-    return splitting.split(vder, label)
+    return splitting.split(vder, label, _progress())
 
 
 @vder.operation("list", role=Role.VIEWER)
@@ -139,10 +148,10 @@ def update(
     add: Annotated[Sequence[str], Arg("Put a device in by name.", metavar="DEVICE")] = (),
     remove: Annotated[Sequence[str], Arg("Take out a device that is in by name.", metavar="DEVICE")] = (),
 ) -> VderDetails:
-    """Change a virtual DER; its members' assignments follow in the same transaction."""
+    """Change a virtual DER; members join and leave some at a time, as when one is made."""
     return groups.update(vder, name=name, rule=rule, parent=parent, primacy=primacy, purpose=purpose, add=add,
-                         remove=remove, import_limit_w=import_limit_w,
-                         export_limit_w=export_limit_w)
+                         remove=remove, import_limit_w=import_limit_w, export_limit_w=export_limit_w,
+                         progress=_progress())
 
 
 @vder.operation("delete", role=Role.OPERATOR,
@@ -253,13 +262,13 @@ def list_members(vder: VderName) -> Pages[MemberRow]:
 @members.operation("add", role=Role.OPERATOR)
 def add(vder: VderName, devices: Annotated[Sequence[str], Arg(metavar="DEVICE...")]) -> list[MemberRow]:
     """Put devices in by name."""
-    return memberfiles.add(vder, devices)
+    return memberfiles.add(vder, devices, _progress())
 
 
 @members.operation("remove", role=Role.OPERATOR, confirm="Take {devices} out of {vder}?")
 def remove(vder: VderName, devices: Annotated[Sequence[str], Arg(metavar="DEVICE...")]) -> list[MemberRow]:
     """Take out devices that are in by name."""
-    return memberfiles.remove(vder, devices)
+    return memberfiles.remove(vder, devices, _progress())
 
 
 @members.operation("import", role=Role.OPERATOR)
@@ -271,7 +280,7 @@ def load(
     Its columns are device and, where wanted, name, kind and labels ("feeder=F12 phase=a"), which the device
     gets too.
     """
-    return memberfiles.load(vder, file.text(), file.name, dry_run)
+    return memberfiles.load(vder, file.text(), file.name, dry_run, _progress())
 
 
 @members.operation("validate", role=Role.VIEWER)

@@ -1,8 +1,9 @@
 """The tree of virtual DERs, their members, and the programs that they publish.
 
 Read `tree` (the walks), `membershiprules` (members by rule; `rulehints` warns of what was probably not
-meant), `virtualders` (create, change, show; `vdervalidation` checks their fields), `splitting`, `assignments`
-(FunctionSetAssignments of members), `programs` and `drprograms` (what they publish), `dispatchgroups`
-(through which virtual DER a device is dispatched), `activeareas` (by which area), `singledevices`,
-`memberfiles`, and `results` (what operator functions return).
+meant), `virtualders` (create, change, show; `vdervalidation` checks their fields), `splitting`,
+`membershipwork` (members join and leave some at a time), `assignments` (their FunctionSetAssignments),
+`programs` and `drprograms` (what is published), `dispatchgroups` (through which virtual DER a device is
+dispatched), `activeareas` (by which area), `singledevices`, `memberfiles`, and `results` (what operator
+functions return).
 """

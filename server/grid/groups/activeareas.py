@@ -7,7 +7,7 @@ all the same, because both were active before that was refused, the area that wa
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from peewee import JOIN
 
@@ -38,15 +38,24 @@ def shared_devices(
     devices or of these."""
     if len(areas) < 2:
         return {}
-    chosen = {area.id for area in areas}
+    chosen = [area.id for area in areas]
     statement = "SELECT device_id, vder_id FROM membership WHERE "
     rows = (sql.among(statement + "vder_id IN ({})", chosen) if devices is None
             else sql.among(statement + "device_id IN ({})", devices))
-    areas_of: dict[int, set[int]] = defaultdict(set)
+    vders_of: dict[int, set[int]] = defaultdict(set)
     for device, vder in rows:
-        if vder in chosen:
-            areas_of[device].add(vder)
-    return {device: sorted(numbers) for device, numbers in areas_of.items() if len(numbers) > 1}
+        vders_of[device].add(vder)
+    return shared_of(areas, vders_of)
+
+
+def shared_of(
+    areas: Collection[VirtualDER], vders_of: Mapping[int, Collection[int]]
+) -> dict[int, list[int]]:
+    """Return those of devices that are in more than one of these areas, with these (numbers, ascending),
+    given what each device is in. Pure."""
+    chosen = {area.id for area in areas}
+    areas_of = {device: sorted(chosen.intersection(numbers)) for device, numbers in vders_of.items()}
+    return {device: numbers for device, numbers in areas_of.items() if len(numbers) > 1}
 
 
 def check_sole(area: VirtualDER, at: Instant) -> None:

@@ -9,7 +9,8 @@ CSIP's groups).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from peewee import chunked
@@ -23,6 +24,9 @@ from server.models import (CHUNK, Audience, Device, Membership, VirtualDER, amon
                            vder_of_audience)
 from server.resources import sql, store
 from server.resources.hooks import Change, after_all, before, rebuild
+
+Listing = Mapping[int, Mapping[int, bool]]
+"""By device and virtual DER (numbers), whether the device is now listed in it."""
 
 
 def audience(vder: VirtualDER) -> str:
@@ -42,11 +46,11 @@ def labels(device: Device) -> dict[str, str]:
     }
 
 
-class _Rules:
-    """The rules of all virtual DERs, and the tree above them."""
+class Rules:
+    """The rules of all virtual DERs, and the tree (default: as it is) above them."""
 
-    def __init__(self) -> None:
-        self.tree = Tree.read()
+    def __init__(self, tree: Tree | None = None) -> None:
+        self.tree = tree or Tree.read()
         self.rules = [(vder.id, membershiprules.read(vder.rule))
                       for vder in self.tree.vders.values() if vder.rule]
 
@@ -56,10 +60,17 @@ class _Rules:
         by_rule = {number for number, matches in self.rules if matches(device_labels)}
         return self.tree.closure(listed | by_rule)
 
+    def are(self, other: Rules) -> bool:
+        """Return whether others say the same."""
+        return self._definition() == other._definition()
 
-def reconcile(devices: Iterable[Device] | None = None) -> int:
+    def _definition(self) -> dict[int, tuple[str, int | None]]:
+        return {number: (vder.rule, vder.parent_id) for number, vder in self.tree.vders.items()}
+
+
+def reconcile(devices: Iterable[Device] | None = None, listing: Listing = MappingProxyType({})) -> int:
     """Make memberships, assignments and audiences of these devices (default: all) agree with the virtual
-    DERs.
+    DERs, with a change of their lists.
 
     Returns how many memberships began or ended.
     """
@@ -68,18 +79,18 @@ def reconcile(devices: Iterable[Device] | None = None) -> int:
         store.transaction(),
         dispatchgroups.refusing_new_conflicts([] if chosen is None else [device.id for device in chosen]),
     ):
-        return _reconcile(chosen)
+        return _reconcile(chosen, listing)
 
 
-def _reconcile(devices: list[Device] | None) -> int:
-    rules = _Rules()
+def _reconcile(devices: list[Device] | None, listing: Listing) -> int:
+    rules = Rules()
     chosen = list(Device.select()) if devices is None else devices
-    previous = _memberships(None if devices is None else [device.id for device in chosen])
+    previous = memberships(None if devices is None else [device.id for device in chosen])
     joined: list[tuple[Device, VirtualDER]] = []
     left: dict[Device, set[int]] = {}
     for device in chosen:
         old = previous[device.id]
-        current = rules.memberships(device, {vder for vder, listed in old.items() if listed})
+        current = rules.memberships(device, listed_in(old, listing.get(device.id, {})))
         joining, leaving = current - old.keys(), old.keys() - current
         joined += ((device, rules.tree.vders[vder]) for vder in sorted(joining))
         if leaving:
@@ -87,12 +98,29 @@ def _reconcile(devices: list[Device] | None) -> int:
     sql.many("DELETE FROM membership WHERE device_id = ? AND vder_id = ?",
              ((device.id, vder) for device, vders in left.items() for vder in vders))
     _add_memberships(joined, listed=False)
+    sql.many("UPDATE membership SET listed = ? WHERE device_id = ? AND vder_id = ?",
+             ((listed, device, vder) for device, vders in listing.items() for vder, listed in vders.items()))
     _unassign(left)
     _assign(joined)
     affected = chosen if devices is not None else list({**left, **dict(joined)})
     _reconcile_audiences(affected)
     drprograms.reconcile(affected)
     return len(joined) + sum(map(len, left.values()))
+
+
+def unsettled(devices: Sequence[Device], rules: Rules) -> list[Device]:
+    """Return those of these devices that are not in what they should be by these rules."""
+    previous = memberships([device.id for device in devices])
+    return [device for device in devices for old in [previous[device.id]]
+            if rules.memberships(device, listed_in(old)) != old.keys()]
+
+
+def listed_in(
+    memberships: Mapping[int, bool], listing: Mapping[int, bool] = MappingProxyType({})
+) -> set[int]:
+    """Return the virtual DERs that list a device, after a change of their lists; for the arguments see
+    `memberships` and `Listing`. Pure."""
+    return {vder for vder, listed in {**memberships, **listing}.items() if listed}
 
 
 def _add_memberships(pairs: Iterable[tuple[Device, VirtualDER]], listed: bool) -> None:
@@ -106,7 +134,7 @@ def join(pairs: Iterable[tuple[Device, VirtualDER]]) -> None:
     The caller has to call `reconcile` afterwards, for the virtual DERs above.
     """
     chosen = list(dict.fromkeys(pairs))
-    previous = _memberships([device.id for device, _ in chosen])
+    previous = memberships([device.id for device, _ in chosen])
     new = [(device, vder) for device, vder in chosen if vder.id not in previous[device.id]]
     _add_memberships(new, listed=True)
     _assign(new)
@@ -132,15 +160,15 @@ def _set_listed(devices: Iterable[Device], vder: VirtualDER, listed: bool) -> No
         ).execute()
 
 
-def _memberships(devices: list[int] | None) -> dict[int, dict[int, bool]]:
+def memberships(devices: list[int] | None) -> dict[int, dict[int, bool]]:
     """Return, by device and virtual DER (numbers), whether the membership is listed; of all devices or of
     these."""
     query: Any = Membership.select(Membership.device, Membership.vder, Membership.listed)
-    memberships: dict[int, dict[int, bool]] = defaultdict(dict)
+    memberships_of: dict[int, dict[int, bool]] = defaultdict(dict)
     rows = query.tuples()
     for device, vder, listed in rows if devices is None else among(rows, Membership.device, devices):
-        memberships[device][vder] = listed
-    return memberships
+        memberships_of[device][vder] = listed
+    return memberships_of
 
 
 def _assign(joining: Iterable[tuple[Device, VirtualDER]]) -> None:
@@ -176,7 +204,7 @@ def _reconcile_audiences_of(lfdis: set[str]) -> int:
         current |= {(lfdi, vder_audience(vder)) for lfdi, vder in query.tuples()}
     stored = {(row.lfdi, row.audience) for row in Audience.select().where(Audience.lfdi.in_(lfdis))
               if vder_of_audience(row.audience)}
-    sql.insert("audience", ("lfdi", "audience"), sorted(current - stored))
+    sql.insert("audience", ("lfdi", "audience"), sorted(current - stored), "ON CONFLICT DO NOTHING")
     sql.many("DELETE FROM audience WHERE lfdi = ? AND audience = ?", stored - current)
     # a DER links to the programs that its device may read, and counts them
     der.touch(number for number, in sql.among(

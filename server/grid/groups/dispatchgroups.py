@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from server import clock
 from server.errors import Refused
@@ -20,6 +21,7 @@ from server.models import Device, VirtualDER, among
 from server.resources import sql
 
 _LISTED_DEVICES = 5  # in one message
+_is_checked: ContextVar[bool] = ContextVar("is_checked", default=False)
 
 
 def deepest(vders: Collection[int], tree: Tree) -> list[int]:
@@ -47,15 +49,23 @@ def deepest_of_devices(
 
     100,000 devices take one query and a loop over its rows, since most are in the same few virtual DERs.
     """
-    chosen, statement = set(vders), "SELECT device_id, vder_id FROM membership WHERE "
+    statement = "SELECT device_id, vder_id FROM membership WHERE "
     rows = (sql.among(statement + "vder_id IN ({})", vders) if devices is None
             else sql.among(statement + "device_id IN ({})", devices))
-    memberships: dict[int, list[int]] = {}
+    vders_of: dict[int, list[int]] = {}
     for device, vder in rows:
-        if vder in chosen:
-            memberships.setdefault(device, []).append(vder)
-    combinations = {members: deepest(members, tree) for members in set(map(tuple, memberships.values()))}
-    return {device: combinations[tuple(numbers)] for device, numbers in memberships.items()}
+        vders_of.setdefault(device, []).append(vder)
+    return _deepest_of(vders_of, vders, tree)
+
+
+def _deepest_of(
+    vders_of: Mapping[int, Iterable[int]], vders: Collection[int], tree: Tree
+) -> dict[int, list[int]]:
+    chosen = set(vders)
+    memberships = {device: among_chosen for device, numbers in vders_of.items()
+                   if (among_chosen := tuple(number for number in numbers if number in chosen))}
+    combinations = {members: deepest(members, tree) for members in set(memberships.values())}
+    return {device: combinations[members] for device, members in memberships.items()}
 
 
 def dispatch_groups(vders: Collection[int], tree: Tree) -> dict[int, int]:
@@ -117,7 +127,7 @@ def refusing_new_conflicts(devices: Iterable[int] | None = None) -> Iterator[Non
 
     Where only these devices (by number) can be affected, only they are examined.
     """
-    areas = activeareas.active_areas(clock.now())
+    areas = () if _is_checked.get() else activeareas.active_areas(clock.now())
     if not areas:
         yield
         return
@@ -133,6 +143,34 @@ def refusing_new_conflicts(devices: Iterable[int] | None = None) -> Iterator[Non
         if new:
             raise Refused(409, _conflict_message(tree.vders[area.id], tree, new))
     newly_shared = _news(shared_before, activeareas.shared_devices(areas, affected))
+    if newly_shared:
+        raise Refused(409, activeareas.sharing_message(newly_shared, areas))
+
+
+@contextmanager
+def checked() -> Iterator[None]:
+    """Refuse nothing inside: the change as a whole was checked before it began (see `check_planned`)."""
+    token = _is_checked.set(True)
+    try:
+        yield
+    finally:
+        _is_checked.reset(token)
+
+
+def check_planned(
+    areas: Collection[VirtualDER], tree: Tree, planned: Tree,
+    before: Mapping[int, Collection[int]], after: Mapping[int, Collection[int]]
+) -> None:
+    """Refuse (409) what `refusing_new_conflicts` refuses, of a change that is not yet made.
+
+    The trees are those before and after it, and so are the virtual DERs that each device is in (numbers).
+    """
+    for area in areas:
+        new = _news(_conflicts(_deepest_of(before, tree.subtree(area.id), tree)),
+                    _conflicts(_deepest_of(after, planned.subtree(area.id), planned)))
+        if new:
+            raise Refused(409, _conflict_message(planned.vders[area.id], planned, new))
+    newly_shared = _news(activeareas.shared_of(areas, before), activeareas.shared_of(areas, after))
     if newly_shared:
         raise Refused(409, activeareas.sharing_message(newly_shared, areas))
 

@@ -1,18 +1,19 @@
 """Members of virtual DERs: listed, added, removed, imported from a file; conflicts of dispatch."""
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from server import audit, clock
 from server.devices import enrolment, names
 from server.differences import difference
 from server.errors import Refused
-from server.grid.groups import activeareas, dispatchgroups, virtualders
+from server.grid.groups import activeareas, dispatchgroups, membershipwork, virtualders
+from server.grid.groups.membershipwork import ListChange, Progress
 from server.grid.groups.results import ConflictRow, DeviceSummary, MemberRow, MembersImport, RelabelledDevice
 from server.models import Device, Membership, VirtualDER
 from server.models.pages import Pages
-from server.resources import csvlines, dryrun
+from server.resources import csvlines, store
 
 COLUMNS = ("device", "name", "kind", "labels")
 
@@ -56,13 +57,16 @@ def validate(area: str | int | VirtualDER | None = None) -> list[ConflictRow]:
     ]
 
 
-def load(vder: str | int | VirtualDER, text: str, source: str, dry_run: bool = False) -> MembersImport:
+def load(
+    vder: str | int | VirtualDER, text: str, source: str, dry_run: bool = False,
+    progress: Progress | None = None,
+) -> MembersImport:
     """Add all devices of a CSV file to a virtual DER and relabel them, or do nothing.
 
-    `read` describes the columns. With `dry_run` the change is rolled back. Refused (400, 404, 409) with
-    `source`, the name of the file, and the line.
+    `read` describes the columns, `put` the rest. Refused (400, 404, 409) with `source`, the name of the file,
+    and the line.
     """
-    return put(vder, read(text, source), source, dry_run)
+    return put(vder, read(text, source), source, dry_run, progress)
 
 
 def read(text: str, source: str) -> list[Line]:
@@ -84,10 +88,10 @@ def _line(position: str, cells: dict[str, str]) -> Line:
 
 
 def _state(vder: str | int | VirtualDER) -> dict[str, Any]:
-    """Return what the audit log records: a virtual DER's name and the LFDIs of its listed members."""
+    """Return what the audit log records: a virtual DER's name and the LFDIs of its listed members, as soon as
+    they have joined."""
     row = virtualders.find(vder)
-    listed = Device.select(Device.lfdi).join(Membership).where((Membership.vder == row) & Membership.listed)
-    return {"vder": row.name, "listed": sorted(device.lfdi for device in listed)}
+    return {"vder": row.name, "listed": sorted(membershipwork.listed(row).values())}
 
 
 def _state_of_result(result: MembersImport) -> dict[str, Any]:
@@ -97,69 +101,100 @@ def _state_of_result(result: MembersImport) -> dict[str, Any]:
     return state
 
 
-@audit.audited("vder members import", "{vder}", state=_state, answer=_state_of_result)
 def put(
-    vder: str | int | VirtualDER, lines: Iterable[Line], source: str, dry_run: bool = False
+    vder: str | int | VirtualDER, lines: Iterable[Line], source: str, dry_run: bool = False,
+    progress: Progress | None = None,
 ) -> MembersImport:
     """Add the devices of these lines to a virtual DER and relabel them, or do nothing.
 
-    `source` is the name of their file. Refused (404, 409) with the position of the line.
+    `source` is the name of their file. With `dry_run` nothing is written. Refused (404, 409) with the
+    position of the line. All is checked and noted in one transaction, and done in further ones (see
+    membershipwork); `progress(done, total)` is called after each.
     """
     row = virtualders.find(vder)
-    with dryrun.transaction(dry_run):
-        listed = {member["id"] for member in list_members(row) if member["added_by"] == "name"}
-        devices, changed = _relabel_all(lines)
-        virtualders.update(row, add=[device.lfdi for device in devices])
-        result: MembersImport = {
-            "vder": row.name,
-            "file": source,
-            "lines": len(devices),
-            "dry_run": dry_run,
-            "changed": changed,
-            "added": [_summary(device) for device in devices if device.id not in listed],
-        }
+    if not dry_run:
+        membershipwork.finish(row.id)  # what is noted for a device is not replaced by this
+    changes, changed = _changes(lines)
+    membershipwork.check([row], changes)
+    listed = membershipwork.listed(row)
+    result: MembersImport = {
+        "vder": row.name,
+        "file": source,
+        "lines": len(changes),
+        "dry_run": dry_run,
+        "changed": changed,
+        "added": [_summary(change.device) for change in changes if change.device.id not in listed],
+    }
+    if not dry_run:
+        _record_import(row, changes, result)
+        membershipwork.finish(row.id, progress)
     return result
 
 
-def _relabel_all(lines: Iterable[Line]) -> tuple[list[Device], list[RelabelledDevice]]:
-    """Relabel the devices of the lines; return all of them, and those that changed."""
-    devices: dict[int, Device] = {}
+@audit.audited("vder members import", "{vder}", state=_state, answer=_state_of_result)
+def _record_import(vder: VirtualDER, changes: Sequence[ListChange], result: MembersImport) -> MembersImport:
+    with store.transaction():
+        membershipwork.record_changes(vder, changes)
+    return result
+
+
+def _changes(lines: Iterable[Line]) -> tuple[list[ListChange], list[RelabelledDevice]]:
+    """Return the changes that the lines ask for, and the devices that are relabelled by them."""
+    changes: dict[int, ListChange] = {}
     changed: list[RelabelledDevice] = []
     for line in lines:
         try:
             device = enrolment.find(line.device)
-            if device.id in devices:
+            if device.id in changes:
                 raise Refused(409, f"{line.device} is named twice")
-            devices[device.id] = _relabelled(device, line)
+            relabel = {"labels": line.labels, "name": line.name,
+                       "kind": None if line.kind is None else names.check_kind(line.kind)}
+            relabelled = membershipwork.relabelled(device, relabel)
         except Refused as refused:
             raise Refused(refused.status, f"{line.position}: {refused.why}") from None
-        before, after = _labelled(device), _labelled(devices[device.id])
+        before, after = _labelled(device), _labelled(relabelled)
+        changes[device.id] = ListChange(relabelled, True, relabel if after != before else None)
         if after != before:
-            changed.append({**_summary(devices[device.id]), "labels": devices[device.id].labels,
+            changed.append({**_summary(relabelled), "labels": relabelled.labels,
                             "before": difference(before, after)[0]})
-    enrolment.relabel_all([devices[row["id"]] for row in changed])
-    return list(devices.values()), changed
-
-
-def _relabelled(device: Device, line: Line) -> Device:
-    """Return a device's row with the labels, name and kind that a line has."""
-    kind = None if line.kind is None else names.check_kind(line.kind)
-    return enrolment.renamed(device, line.labels, line.name, kind)
+    return list(changes.values()), changed
 
 
 def _labelled(device: Device) -> dict[str, Any]:
     return {**_summary(device), "labels": device.labels}
 
 
-@audit.audited("vder members add", "{vder}", state=_state)
-def add(vder: str | int | VirtualDER, devices: Iterable[str]) -> list[MemberRow]:
+def add(
+    vder: str | int | VirtualDER, devices: Iterable[str], progress: Progress | None = None
+) -> list[MemberRow]:
     """Add devices by name; return all members afterwards."""
-    virtualders.update(vder, add=devices)
-    return list(list_members(vder))
+    return _change_list(vder, membershipwork.list_changes(add=devices), _record_added, progress)
 
 
-@audit.audited("vder members remove", "{vder}", state=_state)
-def remove(vder: str | int | VirtualDER, devices: Iterable[str]) -> list[MemberRow]:
+def remove(
+    vder: str | int | VirtualDER, devices: Iterable[str], progress: Progress | None = None
+) -> list[MemberRow]:
     """Remove devices that were added by name; return all members afterwards."""
-    virtualders.update(vder, remove=devices)
-    return list(list_members(vder))
+    return _change_list(vder, membershipwork.list_changes(remove=devices), _record_removed, progress)
+
+
+def _change_list(
+    vder: str | int | VirtualDER, changes: Sequence[ListChange],
+    record: Callable[[VirtualDER, Sequence[ListChange]], None], progress: Progress | None,
+) -> list[MemberRow]:
+    row = virtualders.find(vder)
+    membershipwork.check_listed(row, changes)
+    membershipwork.check([row], changes)
+    record(row, changes)
+    membershipwork.finish(row.id, progress)
+    return list(list_members(row))
+
+
+def _record(vder: VirtualDER, changes: Sequence[ListChange]) -> None:
+    with store.transaction():
+        membershipwork.check_listed(vder, changes)
+        membershipwork.record_changes(vder, changes)
+
+
+_record_added = audit.audited("vder members add", "{vder}", state=_state)(_record)
+_record_removed = audit.audited("vder members remove", "{vder}", state=_state)(_record)

@@ -9,7 +9,8 @@ from typing import Any
 
 from server import audit
 from server.errors import Refused
-from server.grid.groups import assignments, membershiprules, virtualders
+from server.grid.groups import assignments, membershiprules, membershipwork, virtualders
+from server.grid.groups.membershipwork import Progress
 from server.grid.groups.results import SplitVder
 from server.models import VirtualDER
 from server.resources import namehints, store
@@ -19,37 +20,61 @@ def _state(result: SplitVder) -> dict[str, Any]:
     return {**result}
 
 
-@audit.audited("vder split", "{vder} by {label}", answer=_state)
-def split(vder: str | int | VirtualDER, label: str) -> SplitVder:
+def split(vder: str | int | VirtualDER, label: str, progress: Progress | None = None) -> SplitVder:
     """Create a child of a virtual DER, by a rule, for each value that its members have of a label.
 
     `label` is a label or kind, name, lfdi, sfdi, manager. Children that are there stay as they are, and so do
     members without the label. Refused (409) for a virtual DER without a rule, since the rules of its children
-    are made from it, and where no member has the label.
+    are made from it, and where no member has the label. Members join their children in further transactions
+    (see membershipwork); `progress(done, total)` is called after each.
     """
+    row = virtualders.find(vder)
+    membershipwork.check(_new_children(row, label))
+    result = _record(row, label)
+    for child in VirtualDER.select().where(VirtualDER.parent == row):
+        membershipwork.finish(child.id, progress)
+    return result
+
+
+@audit.audited("vder split", "{vder} by {label}", answer=_state)
+def _record(row: VirtualDER, label: str) -> SplitVder:
     with store.transaction():
-        row = virtualders.find(vder)
-        if not row.rule:
-            raise Refused(409, f"{row.name} has no rule, of which those of its parts would be made: give it "
-                               "one, such as a label that all of its members have")
-        labels = [assignments.labels(device) for device in virtualders.members(row)]
-        values = sorted({of_device[label] for of_device in labels if of_device.get(label)})
-        if not values:
-            known = sorted({name for of_device in labels for name in of_device})
-            hint = namehints.meant(label, known)
-            raise Refused(409, f"no member of {row.name} has a label {label!r}{hint}")
-        children = [_child(row, label, value) for value in values]
+        for child in _new_children(row, label):
+            virtualders.record_new(child)
+        children = [_name(row, value) for value in _values(row, label)]
     return {"vder": row.name, "label": label, "children": children}
 
 
-def _child(parent: VirtualDER, label: str, value: str) -> str:
-    name = f"{parent.name} {value}"
-    if VirtualDER.select().where((VirtualDER.name == name) & (VirtualDER.parent == parent)).exists():
-        return name
-    within = "" if parent.rule == membershiprules.EVERY else f"({parent.rule}) and "
+def _values(vder: VirtualDER, label: str) -> list[str]:
+    """Return the values that members have of a label. Refused (409) for a virtual DER that has no rule or no
+    such members."""
+    if not vder.rule:
+        raise Refused(409, f"{vder.name} has no rule, of which those of its parts would be made: give it "
+                           "one, such as a label that all of its members have")
+    labels = [assignments.labels(device) for device in virtualders.members(vder)]
+    values = sorted({of_device[label] for of_device in labels if of_device.get(label)})
+    if not values:
+        known = sorted({name for of_device in labels for name in of_device})
+        hint = namehints.meant(label, known)
+        raise Refused(409, f"no member of {vder.name} has a label {label!r}{hint}")
+    return values
+
+
+def _new_children(vder: VirtualDER, label: str) -> list[VirtualDER]:
+    """Return the children that are still to be created, not saved, with the numbers -1, -2, …"""
+    existing = {child.name for child in vder.children}
+    missing = [value for value in _values(vder, label) if _name(vder, value) not in existing]
+    return [virtualders.new(_name(vder, value), _rule(vder, label, value), vder.id, number=-number)
+            for number, value in enumerate(missing, 1)]
+
+
+def _name(vder: VirtualDER, value: str) -> str:
+    return f"{vder.name} {value}"
+
+
+def _rule(vder: VirtualDER, label: str, value: str) -> str:
+    within = "" if vder.rule == membershiprules.EVERY else f"({vder.rule}) and "
     try:
-        rule = f"{within}{label} = {membershiprules.word(value)}"
+        return f"{within}{label} = {membershiprules.word(value)}"
     except membershiprules.RuleError as error:
-        raise Refused(409, f"{parent.name}, {label}: {error}") from None
-    virtualders.create(name, rule=rule, parent=parent.id)
-    return name
+        raise Refused(409, f"{vder.name}, {label}: {error}") from None

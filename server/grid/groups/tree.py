@@ -30,12 +30,21 @@ class Tree:
         `include` or `single` is true.
         """
         query = VirtualDER.select().order_by(order)
-        vders = {vder.id: vder for vder in (query if single else query.where(VirtualDER.device.is_null()))}
-        vders = {vder.id: vder for vder in include} | vders
+        return cls.of([*include, *(query if single else query.where(VirtualDER.device.is_null()))])
+
+    @classmethod
+    def of(cls, vders: Iterable[VirtualDER]) -> Self:
+        """Return the tree of these virtual DERs, siblings in their order; of two with one number the latter
+        counts."""
+        of_number = {vder.id: vder for vder in vders}
         children: dict[int | None, list[int]] = {}
-        for number, vder in vders.items():
+        for number, vder in of_number.items():
             children.setdefault(vder.parent_id, []).append(number)
-        return cls(vders=vders, children=children)
+        return cls(vders=of_number, children=children)
+
+    def changed(self, vders: Iterable[VirtualDER]) -> Self:
+        """Return the tree with these virtual DERs, which are new or in place of those with their numbers."""
+        return self.of([*self.vders.values(), *vders])
 
     def walk(self, top: int | None = None) -> Iterator[tuple[VirtualDER, int]]:
         """Yield a virtual DER (None: all trees) and those below it, parents first, each with its depth below

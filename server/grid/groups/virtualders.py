@@ -1,18 +1,19 @@
 """Virtual DERs: a tree of groups, each of which publishes a DERProgram.
 
 A virtual DER is identified by its name or number. Functions return dicts that can be printed as a table or as
-JSON, and raise `Refused` with an HTTP status. Each change and its consequences are one transaction.
+JSON, and raise `Refused` with an HTTP status. A change is one transaction; members join and leave in further
+ones (see membershipwork).
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from server import audit, clock
 from server.config import settings
-from server.devices import enrolment
 from server.errors import Refused
-from server.grid.groups import assignments, dispatchgroups, programs, rulehints, vdervalidation
+from server.grid.groups import assignments, membershipwork, programs, rulehints, vdervalidation
+from server.grid.groups.membershipwork import ListChange, Progress
 from server.grid.groups.results import VderDetails, VderRow, VderSummary
 from server.grid.groups.tree import Tree
 from server.models import Device, Membership, VirtualDER, pages
@@ -21,21 +22,26 @@ from server.resources.hooks import seed
 from server.units import Lfdi, Watts
 
 PRIMACY = 100  # among the user-defined values 65-191
+_REMAINS = "devices are still joining or leaving: the worker goes on, if who asked for it has ended"
+_CHECKS: dict[str, Callable[[Any], Any]] = {  # of fields that do not depend on others
+    "rule": vdervalidation.check_rule,
+    "primacy": vdervalidation.check_primacy,
+    "purpose": str,
+    "import_limit_w": vdervalidation.check_limit,
+    "export_limit_w": vdervalidation.check_limit,
+}
 
 
 def _state(vder: str | int | VirtualDER) -> dict[str, Any]:
-    """Return what the audit log records of a virtual DER: its fields, and the LFDIs of its listed members."""
+    """Return what the audit log records of a virtual DER: its fields, and the LFDIs of its listed members, as
+    soon as they have joined."""
     # read again, since the caller's row may have changes that are not saved
     row = find(vder.id if isinstance(vder, VirtualDER) else vder)
-    listed = Device.select(Device.lfdi).join(Membership).where((Membership.vder == row) & Membership.listed)
-    return {**describe(row), "listed": sorted(device.lfdi for device in listed)}
+    summary: dict[str, Any] = {**describe(row)}
+    del summary["members"]  # they join later
+    return {**summary, "listed": sorted(membershipwork.listed(row).values())}
 
 
-def _state_of_result(result: VderDetails) -> dict[str, Any]:
-    return _state(result["id"])
-
-
-@audit.audited("vder create", "{name}", answer=_state_of_result)
 def create(
     name: str,
     rule: str = "",
@@ -45,35 +51,67 @@ def create(
     members: Iterable[str] = (),
     import_limit_w: Watts | None = None,
     export_limit_w: Watts | None = None,
+    progress: Progress | None = None,
 ) -> VderDetails:
     """Create a virtual DER and publish its program.
 
     `members` are devices (LFDI, SFDI, number or name) that are added by name. `primacy` is by default one
     stronger than the parent's, since the smaller group knows its devices better. The limits are the most
-    power (magnitudes) that all members together may consume and inject; None means no limit.
+    power (magnitudes) that all members together may consume and inject; None means no limit. Members join in
+    further transactions (see membershipwork); `progress(done, total)` is called after each.
     """
-    with store.transaction(), dispatchgroups.refusing_new_conflicts():
-        parent_vder = find(parent) if parent is not None else None
-        if primacy is None:
-            primacy = PRIMACY if parent_vder is None else max(parent_vder.primacy - 1, 0)
-        vder = VirtualDER(
-            name=vdervalidation.check_name(name),
-            rule=vdervalidation.check_rule(rule),
-            parent=parent_vder,
-            primacy=vdervalidation.check_primacy(primacy),
-            purpose=purpose,
-            created_at=clock.now(),
-            import_limit_w=vdervalidation.check_limit(import_limit_w),
-            export_limit_w=vdervalidation.check_limit(export_limit_w),
-        )
-        vdervalidation.check_parent(vder, parent_vder)
+    vder = new(name, rule, parent, primacy, purpose, import_limit_w, export_limit_w)
+    added = membershipwork.list_changes(add=members)
+    membershipwork.check([vder], added)
+    record_new(vder, added)
+    membershipwork.finish(vder.id, progress)
+    return _with_warnings(vder)
+
+
+def new(
+    name: str,
+    rule: str = "",
+    parent: str | int | None = None,
+    primacy: int | None = None,
+    purpose: str = "",
+    import_limit_w: Watts | None = None,
+    export_limit_w: Watts | None = None,
+    number: int = -1,
+) -> VirtualDER:
+    """Return a virtual DER, checked and not saved; for the arguments see `create`. `number` is its number
+    until then, none that another has."""
+    parent_vder = find(parent) if parent is not None else None
+    if primacy is None:
+        primacy = PRIMACY if parent_vder is None else max(parent_vder.primacy - 1, 0)
+    vder = VirtualDER(
+        id=number,
+        name=vdervalidation.check_name(name),
+        rule=vdervalidation.check_rule(rule),
+        parent=parent_vder,
+        primacy=vdervalidation.check_primacy(primacy),
+        purpose=purpose,
+        created_at=clock.now(),
+        import_limit_w=vdervalidation.check_limit(import_limit_w),
+        export_limit_w=vdervalidation.check_limit(export_limit_w),
+    )
+    vdervalidation.check_parent(vder, parent_vder)
+    return vder
+
+
+@audit.audited("vder create", "{name}", answer=_state)
+def record_new(vder: VirtualDER, added: Sequence[ListChange] = ()) -> VirtualDER:
+    """Save a new virtual DER, which was checked, and publish its program; note who joins it."""
+    with store.transaction():
+        vdervalidation.check_name(vder.name)  # again: others may have made or moved one
+        vdervalidation.check_parent(vder, find(vder.parent_id) if vder.parent_id is not None else None)
+        del vder.__data__["id"]
         programs.publish(vder)
-        added = _add_members(vder, members)
-        assignments.reconcile(None if rule else added)
-        return _with_warnings(vder)
+        if vder.rule:
+            membershipwork.record_rule(vder)
+        membershipwork.record_changes(vder, added)
+    return vder
 
 
-@audit.audited("vder update", "{name}", state=_state, answer=_state_of_result)
 def update(
     vder: str | int | VirtualDER,
     *,
@@ -86,43 +124,55 @@ def update(
     remove: Iterable[str] = (),
     import_limit_w: Watts | None = None,
     export_limit_w: Watts | None = None,
+    progress: Progress | None = None,
 ) -> VderDetails:
-    """Change fields and listed members of a virtual DER; None leaves a field as it is.
+    """ListChange fields and listed members of a virtual DER; None leaves a field as it is.
 
     `parent=""` moves it to the top, a limit of infinity removes the limit. `add` and `remove` name devices.
-    Refused (409) for a device to remove that is not listed: the rule or a child brings it.
+    Refused (409) for a device to remove that is not listed: the rule or a child brings it. Members join and
+    leave in further transactions (see membershipwork); `progress(done, total)` is called after each.
     """
-    with store.transaction(), dispatchgroups.refusing_new_conflicts():
-        row = find(vder)
-        if name is not None and name != row.name:
-            row.name = vdervalidation.check_name(name)
-        if rule is not None:
-            row.rule = vdervalidation.check_rule(rule)
-        if parent is not None:
-            _set_parent(row, parent)
-        if primacy is not None:
-            row.primacy = vdervalidation.check_primacy(primacy)
-        if purpose is not None:
-            row.purpose = purpose
-        if import_limit_w is not None:
-            row.import_limit_w = vdervalidation.check_limit(import_limit_w)
-        if export_limit_w is not None:
-            row.export_limit_w = vdervalidation.check_limit(export_limit_w)
+    given = {"name": name, "rule": rule, "parent": parent, "primacy": primacy, "purpose": purpose,
+             "import_limit_w": import_limit_w, "export_limit_w": export_limit_w}
+    fields = {field: value for field, value in given.items() if value is not None}
+    row = _changed(vder, fields)
+    changes = membershipwork.list_changes(add, remove)
+    membershipwork.check_listed(row, changes)
+    membershipwork.check([row], changes)
+    _record_update(row.id, fields, changes)
+    membershipwork.finish(row.id, progress)
+    return _with_warnings(find(row.id))
+
+
+@audit.audited("vder update", "{name}", state=_state)
+def _record_update(vder: int, fields: dict[str, Any], changes: Sequence[ListChange]) -> None:
+    with store.transaction():
+        row = _changed(vder, fields)
+        membershipwork.check_listed(row, changes)
         programs.publish(row)
-        changed = [*_add_members(row, add), *_remove_members(row, remove)]
-        assignments.reconcile(changed if rule is None and parent is None else None)
-        return _with_warnings(row)
+        if "rule" in fields or "parent" in fields:
+            membershipwork.record_rule(row)
+        membershipwork.record_changes(row, changes)
+
+
+def _changed(vder: str | int | VirtualDER, fields: dict[str, Any]) -> VirtualDER:
+    """Return a virtual DER as it is now stored, with other fields, which are checked. Nothing is saved."""
+    row = find(vder.id if isinstance(vder, VirtualDER) else vder)
+    if fields.get("name", row.name) != row.name:
+        row.name = vdervalidation.check_name(fields["name"])
+    if "parent" in fields:
+        parent = find(fields["parent"]) if fields["parent"] != "" else None
+        vdervalidation.check_parent(row, parent)
+        row.parent = parent
+    for field in _CHECKS.keys() & fields.keys():
+        setattr(row, field, _CHECKS[field](fields[field]))
+    return row
 
 
 def _with_warnings(vder: VirtualDER) -> VderDetails:
     details = show(vder)
-    return {**details, "warnings": rulehints.warnings(vder.rule, details["members"])}
-
-
-def _set_parent(vder: VirtualDER, parent: str | int) -> None:
-    parent_vder = find(parent) if parent != "" else None
-    vdervalidation.check_parent(vder, parent_vder)
-    vder.parent = parent_vder
+    hints = rulehints.warnings(vder.rule, details["members"])
+    return {**details, "warnings": [*details.get("warnings", ()), *hints]}
 
 
 @audit.audited("vder delete", "{name}", state=_state)
@@ -178,8 +228,10 @@ def show(vder: str | int | VirtualDER) -> VderDetails:
         .order_by(Device.id)
     )
     default = store.get(f"{row.program}/dderc")
+    remains: Any = {"warnings": [_REMAINS]} if membershipwork.remains(row) else {}
     return {
         **describe(row),
+        **remains,
         "children": [child.name for child in row.children.order_by(VirtualDER.name)],
         "default": default.submitted if default is not None else None,
         "devices": [
@@ -235,26 +287,6 @@ def find(vder: str | int | VirtualDER) -> VirtualDER:
 def members(vder: VirtualDER) -> Any:
     """Return the devices in a virtual DER, directly or through its children, as a query."""
     return Device.select().join(Membership).where(Membership.vder == vder).order_by(Device.id)
-
-
-def _add_members(vder: VirtualDER, names: Iterable[str]) -> list[Device]:
-    """Add devices by name and return them. The caller has to `reconcile` them."""
-    devices = [enrolment.find(name) for name in names]
-    assignments.join((device, vder) for device in devices)
-    return devices
-
-
-def _remove_members(vder: VirtualDER, names: Iterable[str]) -> list[Device]:
-    """Take devices off the list and return them. The caller has to `reconcile` them."""
-    devices = []
-    for name in names:
-        devices.append(device := enrolment.find(name))
-        membership = Membership.get_or_none((Membership.vder == vder) & (Membership.device == device))
-        if membership is None or not membership.listed:
-            cause = ", but by a rule or a child" if membership else ""
-            raise Refused(409, f"{name} is not in {vder.name} by name{cause}")
-        assignments.leave([device], vder)
-    return devices
 
 
 @seed

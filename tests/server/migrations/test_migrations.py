@@ -21,7 +21,7 @@ from tests.server.migrations.conftest import NAMES, OpenAt, clear
 NEIGHBOURHOOD = Path(__file__).parents[2] / "data/neighbourhood.json"  # rows as the program itself wrote them
 # tables without rows in it
 YOUNGER = {"alarm_record", "rating_override", "erased_member", "quarter_hours", "block", "block_call",
-           "default_behaviour", "envelope", "thermal_parameters"}
+           "default_behaviour", "envelope", "thermal_parameters", "membership_work", "membership_change"}
 FLOATS = {"virtual_der": ("import_limit_w", "export_limit_w"), "share": ("planned_w", "baseline_w"),
           "dispatch_order": ("value", "target_w", "planned_w")}
 BODIES = {"body", "body_2023"}  # what is rendered; it changes with the program, and the file has none
