@@ -51,7 +51,7 @@ def best(truth: Truth, seconds: float = 300) -> ClusterSchedule | None:
 def linear_bound(asked: BalanceProblem, seconds: float = 300) -> ClusterSchedule:
     """Return the schedule of the linear program, in which batteries may charge and discharge at once."""
     model = Model()
-    columns = balanceprogram._ProgramColumns(model, asked, False)
+    columns = balanceprogram.ProgramColumns(model, asked, False)
     return columns.schedule(model.solve(seconds, method="ipm"))
 
 
@@ -59,7 +59,7 @@ def integer(asked: BalanceProblem, seconds: float) -> Best | None:
     """Return the best schedule that is found within so many seconds where every battery either charges or
     discharges in a step, one whole number for each."""
     model = Model()
-    columns = balanceprogram._ProgramColumns(model, asked, False)
+    columns = balanceprogram.ProgramColumns(model, asked, False)
     batteries = np.flatnonzero(asked.clusters.kind == BATTERY)
     take, give = columns.take[batteries], columns.give[np.isin(columns.split, batteries)]
     charges = model.columns(take.shape, 0, 1, whole=True)
