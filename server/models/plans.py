@@ -36,10 +36,10 @@ class Balance(Table):
     """How a virtual DER is kept in balance: automatically, or by plans that operators publish.
 
     With `approval` a second person approves each plan. There is a new plan every `replan_steps` steps.
-    `reserve` is the fraction of each battery's energy range that is kept for forecast errors; `addressing` is
-    one of controller.ADDRESSINGS. `last_step_start` is the start of the last step that was published,
-    `last_error` why the last attempt failed. `meter` is what is thought of the area's meter (see
-    series.areameter).
+    `reserve` is the fraction of each battery's energy range that plans keep free at either end for forecast
+    errors; 0, since more gained nothing (docs/decisions/0016). `addressing` is one of
+    controller.ADDRESSINGS. `last_step_start` is the start of the last step that was published, `last_error`
+    why the last attempt failed. `meter` is what is thought of the area's meter (see series.areameter).
     """
     vder = ForeignKeyField(VirtualDER, primary_key=True, on_delete="CASCADE")
     automatic = BooleanField(default=False)
@@ -47,7 +47,7 @@ class Balance(Table):
     step_s = BigIntegerField(default=900)
     horizon_steps = BigIntegerField(default=96)
     replan_steps = BigIntegerField(default=4)
-    reserve = DoubleField(default=0.1)
+    reserve = DoubleField(default=0.0)
     addressing = TextField(default="hybrid")
     last_step_start = BigIntegerField(null=True)
     plan_id = BigIntegerField(null=True)

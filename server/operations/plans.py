@@ -79,7 +79,8 @@ def auto(
         "How many steps a plan has.", option="horizon", least=areasettings.HORIZON_RANGE[0],
         most=areasettings.HORIZON_RANGE[1])] = None,
     reserve: Annotated[Fraction | None, Arg(
-        "The part of each battery's capacity that is kept for what forecasts do not predict.",
+        "The part of each battery's capacity that plans leave free at either end, for what forecasts do not "
+        "predict. 0 if never set: in simulations 0.05 gained nothing, and 0.1 made the imbalance larger.",
         least=areasettings.RESERVE_RANGE[0], most=areasettings.RESERVE_RANGE[1])] = None,
     addressing: Annotated[Literal["hybrid", "device"] | None, Arg(
         "One event for all storage, or one for each.")] = None,

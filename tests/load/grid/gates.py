@@ -113,6 +113,9 @@ def from_readings(count: int, violations: Violations) -> Iterator[Gate]:
     runs: dict[str, Callable[[Truth], DayResult]] = {
         "persistence": lambda truth: run_day(truth, Readings(truth), planner(truth, every=1)),
         "hourly plans": lambda truth: run_day(truth, Readings(truth), planner(truth)),
+        "hourly plans, reserve of 10 %": lambda truth: run_day(
+            truth, Readings(truth), planner(truth, reserve=0.1)
+        ),
         "wind as read last": lambda truth: run_day(
             truth, Readings(truth, announced=False), planner(truth, every=1)
         ),
@@ -144,7 +147,7 @@ def from_readings(count: int, violations: Violations) -> Iterator[Gate]:
     tenth = others["10 % non-responding"].rms / ours.rms
     yield Gate("  10 % non-responding: fraction of that RMS cut", tenth, 0.70,
                note=f"30 % non-responding {others['30 % non-responding'].rms / ours.rms:.1%}")
-    for name in ("hourly plans", "wind as read last", "myopic", *rules):
+    for name in ("hourly plans", "hourly plans, reserve of 10 %", "wind as read last", "myopic", *rules):
         yield Gate(
             f"  beside it, no gate: {name}",
             others[name].rms,

@@ -15,6 +15,7 @@ def test_default_settings_are_shown_and_nothing_is_recorded(area):
     shown = areasettings.set_automatic("town", None)
     assert (shown["automatic"], shown["step_s"], shown["horizon_steps"], shown["replan_steps"]) == (
         False, 900, 96, 4)
+    assert shown["reserve"] == 0.0
     assert not Balance.select().exists()
 
 
