@@ -19,9 +19,9 @@ from server import clock
 from server.devices import enrolment, identity
 from server.errors import Refused
 from server.models import (AlarmRecord, Audience, AuditEntry, Balance, Counter, Device, DispatchOrder,
-                           Document, ErasedMember, KeyValue, Measurement, Plan, PointEnvelope, QuarterHours,
-                           Rate, Reading, ReadingSet, ResponseRecord, Series, Share, Table, ThermalParameters,
-                           VirtualDER, tables, vder_audience)
+                           Document, ErasedMember, KeyValue, Measurement, MembershipWork, Plan, PointEnvelope,
+                           QuarterHours, Rate, Reading, ReadingSet, ResponseRecord, Series, Share, Table,
+                           ThermalParameters, VirtualDER, tables, vder_audience)
 from server.resources import sql, store
 from server.units import Instant, Lfdi
 
@@ -143,6 +143,7 @@ WITHOUT: dict[type[Table], str] = {
     Measurement: "sums over the members of virtual DERs",
     Plan: "sums over clusters of members",
     Balance: "how a virtual DER is kept in balance",
+    MembershipWork: "up to which device all were compared with the rules of virtual DERs",
     ErasedMember: "of devices that were erased, by names that nothing leads back from",
 }
 
