@@ -9,7 +9,7 @@ from server.devices import enrolment, identity
 from server.errors import Refused
 from server.grid.groups import singledevices, virtualders
 from server.models import Device, db
-from server.resources import store
+from server.resources import pollrates, store
 from server.resources.codes import DeviceCategory
 from tests import peers
 
@@ -50,6 +50,7 @@ def test_many_are_enrolled_and_relabelled_by_as_many_statements_as_few(
     monkeypatch: pytest.MonkeyPatch
 ) -> None:
     virtualders.create("north", rule="feeder = F1")
+    monkeypatch.setattr(pollrates, "_CACHE_S", float("inf"))  # they are read now and then, by the clock
     executed: list[str] = []
     cls = type(db.obj)
     original = cls.execute_sql
