@@ -31,7 +31,7 @@ CHECK_S = 1.0  # between looks whether the tables are still those of this versio
 _check_at = 0.0
 
 
-class InProgress:
+class LoggedRequest:
     """A request (its WSGI environ), which adds its fields to the log records that are written meanwhile."""
 
     def __init__(self, environ: WSGIEnvironment):
@@ -55,7 +55,7 @@ class DeviceInterface(Flask):
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request (PEP 3333)."""
-        request = InProgress(environ)
+        request = LoggedRequest(environ)
         token = logs.scope.set(request)
         try:
             started = time.perf_counter()
@@ -81,7 +81,7 @@ def _log_access(answer: Answer, duration_s: float, refusal: str) -> None:
     access.info("%s", f"{words}: {refusal}" if refusal else words, extra={"fields": fields})
 
 
-def _answer(request: InProgress) -> Answer:
+def _answer(request: LoggedRequest) -> Answer:
     try:
         return _respond(request.environ)
     except Refused as refused:

@@ -113,8 +113,11 @@ def read(state: FleetState, span: Span) -> VehicleOffers:
     limits = devicelimits.of_devices(device.tolist(), span) if rows else {}
     within, energy_wh = np.zeros(power_w.shape, dtype=bool), np.zeros(len(rows))
     begin = span.start + np.arange(span.steps) * span.step
+    granted = reservationdocuments.responses_to_all(
+        reservationdocuments.find_requests([row[0] for row in rows]))
     for number, (href, owner, arrival_at, departure_at, offered_wh, _) in enumerate(rows):
-        responses = _granted(href)
+        responses = [response for response in granted[href]
+                     if response.status["currentStatus"] not in _CANCELLED]
         if any(_is_by_hand(response, span.start) for response in responses):
             continue
         left_wh = max(offered_wh - sum(_energy_until(response, span.start) for response in responses), 0.0)
@@ -124,13 +127,6 @@ def read(state: FleetState, span: Span) -> VehicleOffers:
             power_w[number] = np.minimum(power_w[number], limits[owner].export_w)
     group = columns.group[columns.indices(device.tolist())] if rows else np.zeros(0, dtype=np.intp)
     return VehicleOffers([row[0] for row in rows], device, group, power_w, within, energy_wh)
-
-
-def _granted(request: Href) -> list[Document]:
-    """What was granted of an offer."""
-    document = reservationdocuments.find_request(request)
-    return [response for response in reservationdocuments.responses_to(document)
-            if response.status["currentStatus"] not in _CANCELLED]
 
 
 def _is_by_hand(response: Document, at: Instant) -> bool:

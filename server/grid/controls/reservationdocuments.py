@@ -6,7 +6,7 @@ negative.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from server.errors import Refused
@@ -79,11 +79,19 @@ def request_of(response: Document) -> Document:
 
 def responses_to(request: Document) -> list[Document]:
     """Return every FlowReservationResponse to a request, those that are over included, oldest first."""
-    listed = store.items(flowreservation.responses_href(request.href), ended=True)
-    return sorted(
-        (document for document in listed if document.submitted["subject"] == request.submitted["mRID"]),
-        key=lambda document: (document.submitted["creationTime"], table.number(document.href)),
-    )
+    return responses_to_all([request])[request.href]
+
+
+def responses_to_all(requests: Collection[Document]) -> dict[Href, list[Document]]:
+    """Return the same of several requests, by their hrefs."""
+    found: dict[tuple[Href, str], list[Document]] = defaultdict(list)
+    parents = (flowreservation.responses_href(request.href) for request in requests)
+    for document in documents.among("parent", parents):
+        found[document.parent, document.submitted["subject"]].append(document)
+    return {request.href: sorted(
+        found[flowreservation.responses_href(request.href), request.submitted["mRID"]],
+        key=lambda document: (document.submitted["creationTime"], table.number(document.href)))
+        for request in requests}
 
 
 def live_responses(requests: Mapping[Href, str]) -> dict[Href, list[Document]]:

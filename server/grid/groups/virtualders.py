@@ -126,7 +126,7 @@ def update(
     export_limit_w: Watts | None = None,
     progress: Progress | None = None,
 ) -> VderDetails:
-    """ListChange fields and listed members of a virtual DER; None leaves a field as it is.
+    """Change fields and listed members of a virtual DER; None leaves a field as it is.
 
     `parent=""` moves it to the top, a limit of infinity removes the limit. `add` and `remove` name devices.
     Refused (409) for a device to remove that is not listed: the rule or a child brings it. Members join and

@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections import Counter
+from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -32,6 +34,13 @@ def test_an_empty_database_gets_every_table_once(open_at: OpenAt) -> None:
     declared = {table._meta.table_name for table in models.tables()}  # type: ignore[attr-defined]
     assert declared == set(tables.names())
     assert models.migrate() == []
+
+
+def test_no_migration_that_a_database_may_have_applied_is_renamed_changed_or_removed() -> None:
+    """A new one is added to tests/data/migrations.toml with its digest."""
+    applied = tomllib.loads(NEIGHBOURHOOD.with_name("migrations.toml").read_text())
+    assert {path.stem: sha256(path.read_bytes()).hexdigest()[:16]
+            for path in runner.DIRECTORY.glob("0*.py")} == applied
 
 
 def test_what_the_migrations_made_is_what_the_models_say(open_at: OpenAt, blank: str) -> None:
