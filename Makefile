@@ -1,5 +1,5 @@
 # Two commands: `make run` and `make test`. Both install what they need into .venv and work offline afterwards.
-# `make run DAY=fast` has the demonstration's day over in two to three minutes; ARGS are options (`counterpoise demo --help`).
+# `make run DAY=fast` has the demonstration's day over in three to four minutes; ARGS are options (`counterpoise demo --help`).
 PYTHON ?= python3
 BIN = .venv/bin
 # Three processes keep two cores busy, since many tests wait for a database or another process. A file's tests stay
