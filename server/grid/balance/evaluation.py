@@ -3,8 +3,8 @@ members did what they were commanded.
 
 The sums are recorded as measurements of the area (see `series.measurements`): `after` and `before` are
 imbalances, of an area that follows a price its exchange with the network, consumption positive; `metered` is
-the same as `after`, also where the area's meter is left out; `charge`, `charge_low` and `charge_high` are the
-state of charge of its storage (mean, 10 % and 90 %); the others are injection, in W.
+the same as `after` where the area has a meter, also where that is left out; `charge`, `charge_low` and
+`charge_high` are the state of charge of its storage (mean, 10 % and 90 %); the others are injection, in W.
 """
 from __future__ import annotations
 
@@ -57,7 +57,8 @@ def _evaluate_step(area: VirtualDER, start: int, step_s: int, is_believed: bool)
     schedule_w = float(issuedseries.known(area, "schedule", start, 1, step_s)[0])
     if np.isnan(load_w) and not np.isnan(schedule_w):
         load_w = -_measured(area, "premises", start, step_s)
-    elif np.isnan(load_w) and _follows_price(area, start, step_s):
+    is_metered = not np.isnan(load_w)
+    if not is_metered and np.isnan(schedule_w) and _follows_price(area, start, step_s):
         load_w = float(measurements.drawn_w(area, start, 1, step_s)[0])
     imbalance_w = load_w if np.isnan(schedule_w) else load_w - schedule_w
     _record_uncontrolled(area, start, step_s)
@@ -68,7 +69,7 @@ def _evaluate_step(area: VirtualDER, start: int, step_s: int, is_believed: bool)
         area, "base_thermal", start, step_s
     )
     values = {"base_ev": -uncontrolled_w}
-    if not np.isnan(imbalance_w):
+    if is_metered:
         values[areameter.METERED] = imbalance_w
     if not np.isnan(imbalance_w) and is_believed:
         moved_w = np.nansum(

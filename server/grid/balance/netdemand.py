@@ -70,9 +70,9 @@ def net_demand(area: VirtualDER, state: FleetState, span: Span, defaults: Defaul
             409,
             f"{area.name} has no signal from now on: put a signal of the kind imbalance, schedule or price",
         )
-    limits, unknown = grouplimits.group_limits(area, state, span)
+    limits = grouplimits.group_limits(area, state, span, by_meter=governing != IMBALANCE)
     arriving = grouplimits.with_spread(arrivals.expected_arrivals(
-        state.dispatch_groups, span.start, span.steps, span.at, span.hours), limits)
+        state.dispatch_groups, span.start, span.steps, span.at, span.hours), [*limits.over, *limits.within])
     ev_w = uncontrolled_by_request(state.ev.requests, span)
     total_ev_w = ev_w.sum(axis=0) + uncontrolled_arrivals_w(arriving, span)
     base_w, active = thermalbase.outlook(state, span)
@@ -86,26 +86,27 @@ def net_demand(area: VirtualDER, state: FleetState, span: Span, defaults: Defaul
         imbalance_w = np.nan_to_num(signal_of[IMBALANCE])
     elif governing == SCHEDULE:
         imbalance_w = imbalance_w - np.nan_to_num(signal_of[SCHEDULE])
-    corrected_w, meter = imbalance_w, areameter.of_area(area)
+    meter = areameter.assess(area, span.at, span.step, imbalance_w, fleetstate.ability_w(state))
+    error = corrections.error(area, span, meter)
+    corrected_w = imbalance_w + error.ahead_w(span)
+    if governing == IMBALANCE:  # may be off by what is delivered too, so that says nothing of the load
+        error = corrections.NO_ERROR
     tolerance_w: Floats | float = 0.0
     if governing != PRICE:
-        meter = areameter.assess(area, span.at, span.step, imbalance_w, fleetstate.ability_w(state))
-        corrected_w = imbalance_w + corrections.correction(area, span, meter)
-        tolerance_w = issuedseries.tolerance(
-            area, governing, span.start, span.steps, span.step, span.at
-        )
+        tolerance_w = issuedseries.tolerance(area, governing, span.start, span.steps, span.step, span.at)
     horizon = HorizonForecast(
         _outside_tolerance(corrected_w, tolerance_w) - scheduled_w,
         base_w,
         _curtailable_w(state, generation_w),
         plannable_arrivals(arriving, span),
-        limits,
-        _tariff(area, signal_of[PRICE], load_w, span),
+        limits.corrected(error.held_w(span, grouplimits.HOLD_S), error.spread_w),
+        _tariff(area, signal_of[PRICE], load_w + error.ahead_w(span), span),
         tracked=governing != PRICE,
         active=active,
     )
+    unknown = list(limits.warnings)
     if governing == SCHEDULE and load.source == forecastvalues.NOTHING:
-        unknown = [*unknown, nodelimits.unknown_load(area.name, SCHEDULE)]
+        unknown.append(nodelimits.unknown_load(area.name, SCHEDULE))
     return NetDemand(
         governing=governing,
         horizon=horizon,

@@ -23,6 +23,7 @@ class GroupLimit:
 
     `excess` (+ above `most`, - below `least`) is what a plan exceeds the limit by in a step, where it cannot
     be kept: batteries and thermal loads keep to that, so as not to fight the plan; cars keep to the limit.
+    `margin` is by how many W `most` and `least` are narrower than the limit itself.
     """
     groups: Sequence[int]
     most: Floats | float
@@ -31,6 +32,7 @@ class GroupLimit:
     generation: float = 0.0
     name: str = ""
     excess: float = 0.0
+    margin: float = 0.0
 
     @property
     def key(self) -> str:

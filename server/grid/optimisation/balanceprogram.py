@@ -275,7 +275,8 @@ class ProgramColumns:
             values[self.energy] * self.unit,
             curtailed,
             self.problem.net + power.sum(axis=0) + curtailed,
-            tuple(float(values[over].max(initial=0.0) * self.unit) for over in self.over),
+            tuple(max(float(values[over].max(initial=0.0) * self.unit) - limit.margin, 0.0)
+                  for over, (limit, _, _) in zip(self.over, self.limited, strict=True)),
             solution.status,
             tuple(unmet.tolist()),
         )

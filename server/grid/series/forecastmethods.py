@@ -50,17 +50,29 @@ class Persistence:
         expected = _lagged(earlier, self.lag, len(recent), lags) if len(earlier) else recent
         if not np.isfinite(referred).all():
             expected = _with_mean(expected, earlier)
+        return self.corrected(forecast, recent, expected, np.arange(1, steps + 1.0),
+                              float(np.nanmax(np.abs(history))))
+
+    def corrected(
+        self, forecast: Floats, recent: Floats, expected: Floats, ahead: Floats, greatest: float
+    ) -> Floats:
+        """Return a forecast [n] corrected by the error of the last steps.
+
+        `recent` and `expected` are the values of these steps and the forecast of them, NaN for a gap; `ahead`
+        [n] is by how many steps each value of the forecast is after the last of them; `greatest` is the
+        greatest value that there has been.
+        """
         known = np.isfinite(recent) & np.isfinite(expected)
-        fade = 0.5 ** (np.arange(1, steps + 1) / self.half_life)
+        fade = 0.5 ** (ahead / self.half_life)
         if not known.any():
             return forecast
         if not self.ratio:
-            return forecast + fade * float((recent - expected)[known].mean())
+            return np.asarray(forecast + fade * float((recent - expected)[known].mean()), dtype=float)
         expected_sum = float(np.abs(expected[known]).sum())
-        if expected_sum <= _NIGHT * float(np.nanmax(np.abs(history))) * known.sum():
+        if expected_sum <= _NIGHT * greatest * known.sum():
             return forecast
         factor = min(float(np.abs(recent[known]).sum()) / expected_sum, self.max_ratio)
-        return forecast * (1 + fade * (factor - 1))
+        return np.asarray(forecast * (1 + fade * (factor - 1)), dtype=float)
 
 
 def _lagged(history: Floats, lag: int, steps: int, lags: Whole | None = None) -> Floats:

@@ -76,6 +76,44 @@ def forecast(
     )
 
 
+def corrected(
+    vder: str | int | VirtualDER,
+    quantity: str,
+    start: int,
+    steps: int,
+    at: int | None = None,
+    step: int = STEP,
+) -> ForecastSteps:
+    """Return the forecast as `forecast`, where what was submitted is corrected by its error in the last
+    intervals, as what our own measurements let expect is in any case.
+
+    Only more than was forecast counts: less may have been measured because not everything has a meter. An
+    issue is corrected by its own error alone: a newer one may have known what was measured.
+    """
+    row, at = virtualders.find(vder), clock.now() if at is None else at
+    found = forecast(row, quantity, start, steps, at, step)
+    method, end = _DAILY.get(quantity, _WEEKLY), at - at % STEP
+    begin = end - method.window * STEP
+    parts = [issuedseries.part_of(issue)
+             for issue in issuedseries.issues(row, quantity, begin, start + steps * step, at)]
+    if not parts:
+        return found
+    expected, expected_of = intervals.overlay(parts, begin, method.window, STEP)
+    origins = intervals.overlay(parts, start, steps, step)[1][:, 0]
+    past = history(row, quantity, end, method.window)
+    measured_w = np.concatenate((np.full(method.window - len(past), np.nan), past))
+    ahead = np.maximum((start - end + np.arange(steps) * step) / STEP + 1, 0)
+    values = found.values.copy()
+    for issue in set(origins.tolist()) - {-1}:
+        is_own = origins == issue
+        recent_w = np.where((expected_of == issue).all(axis=1), intervals.mean(expected), np.nan)
+        known = np.isfinite(measured_w) & np.isfinite(recent_w)
+        if abs(measured_w[known].sum()) > abs(recent_w[known].sum()):
+            greatest_w = float(np.nanmax(np.abs(parts[issue].values)))
+            values[is_own] = method.corrected(values[is_own], measured_w, recent_w, ahead[is_own], greatest_w)
+    return found._replace(values=values)
+
+
 def _unknown(steps: int) -> tuple[Floats, Floats, str]:
     return np.full(steps, np.nan), np.full(steps, np.nan), ""
 
@@ -157,14 +195,15 @@ def _lags(start: int, steps: int) -> Whole | None:
     return np.array([back[day] * (DAY // STEP) for day in days], dtype=np.intp)
 
 
-def history(vder: VirtualDER, quantity: str, end: int) -> Floats:
-    """Return the measurements of a quantity until `end`, from the first value on, an interval each.
+def history(vder: VirtualDER, quantity: str, end: int, steps: int = _HISTORY_S // STEP) -> Floats:
+    """Return the measurements of a quantity in the last `steps` intervals until `end`, from the first value
+    on.
 
     Of what orders change it is as if uncontrolled, where that is known. A load that was not measured is what
     the premises meter counts besides the quantities that are measured on their own.
     """
     def measured(name: str) -> Floats:
-        return measurements.read(vder, name, end - _HISTORY_S, _HISTORY_S // STEP)
+        return measurements.read(vder, name, end - steps * STEP, steps)
     past = measured(quantity)
     if quantity in CONTROLLED:
         uncontrolled = measured(f"{quantity}_uncontrolled")

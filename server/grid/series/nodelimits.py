@@ -65,11 +65,14 @@ def _limit(
     return np.where(np.isnan(signal_w), limit_w, np.minimum(signal_w, limit_w))
 
 
-def uncontrolled_w(vder: VirtualDER, span: Span) -> tuple[Floats, bool]:
+def uncontrolled_w(vder: VirtualDER, span: Span, corrected: bool = True) -> tuple[Floats, bool]:
     """Return the injection [T] of loads and generation of a virtual DER as they are without orders, and
-    whether its load is known: it was read once, or forecast."""
-    forecasts = [forecastvalues.forecast(vder, kind, span.start, span.steps, span.at, span.step)
-                 for kind in UNCONTROLLED]
+    whether its load is known: it was read once, or forecast.
+
+    What was submitted is `corrected` by what was measured since.
+    """
+    forecast = forecastvalues.corrected if corrected else forecastvalues.forecast
+    forecasts = [forecast(vder, kind, span.start, span.steps, span.at, span.step) for kind in UNCONTROLLED]
     total_w = np.sum([forecast.values for forecast in forecasts], axis=0)
     return np.asarray(total_w, dtype=float), forecasts[0].source != forecastvalues.NOTHING
 

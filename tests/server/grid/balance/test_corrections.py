@@ -27,9 +27,27 @@ def test_a_correction_is_bounded_by_trust_and_what_cannot_be_is_no_reading(serve
     def corrected_w(bound_w, state=TRIAL, begin=0):
         trust = MeterTrust(state=state, begin=begin)
         meter = AreaMeter(trust=trust, bound_w=bound_w, plausible_w=20_000.0)
-        return float(corrections.correction(town, span, meter)[0])
+        return float(corrections.error(town, span, meter).ahead_w(span)[0])
 
     assert corrected_w(20_000.0) == pytest.approx(1000 * 0.5 ** (3 / 16))
     assert corrected_w(300.0) == 300
     assert corrected_w(0.0, LEFT_OUT) == 0
     assert corrected_w(20_000.0, begin=NOON + 900) == pytest.approx(1100 * 0.5 ** (3 / 16))
+
+
+def test_a_limit_is_kept_by_the_newest_error_and_by_how_much_errors_change(server):
+    town = virtualders.find(virtualders.create("town")["id"])
+    steps = 12
+    measurements.save(
+        {"vder": town.id, "quantity": quantity, "start": NOON + number * 900, "value": value,
+         "devices_read": 0}
+        for number in range(steps) for quantity, value in (("metered", 100.0 * number), ("expected", 0.0)))
+    at = NOON + steps * 900
+    meter = AreaMeter(trust=MeterTrust(state=TRIAL), bound_w=20_000.0, plausible_w=20_000.0)
+    error = corrections.error(town, Span(at + 900, 8, 900, at), meter)
+    assert error.last_w == 1100 and error.age == 2
+    assert error.spread_w == pytest.approx(200), "in two steps"
+    assert error.held_w(Span(at + 900, 8, 900, at), 3600) == pytest.approx(
+        [1100] * 4 + [1100 * 0.5 ** (step / 16) for step in range(6, 10)])
+    few = corrections.error(town, Span(NOON + 4 * 900, 8, 900, NOON + 4 * 900), meter)
+    assert few.spread_w == 0, "too little is known"

@@ -33,8 +33,8 @@ def site(home, battery):
 
 def limits_of(name="site", steps=8):
     area, span = virtualders.find(name), Span(NOON, steps, STEP, clock.now())
-    limits, warnings = grouplimits.group_limits(area, fleetstate.read(area, span.at), span)
-    return {limit.name: limit for limit in limits}, warnings
+    limits = grouplimits.group_limits(area, fleetstate.read(area, span.at), span)
+    return {limit.name: limit for limit in limits.corrected(np.zeros(steps))}, limits.warnings
 
 
 def test_a_limit_above_the_area_holds_with_all_that_is_beside_the_area(site):
@@ -85,3 +85,22 @@ def test_a_limit_knows_its_part_of_the_generation_that_can_be_told(site, panels)
     panels(4)
     limits, _ = limits_of("street")
     assert limits["roofs"].generation == limits["street"].generation == 1 and limits["site"].generation == 0
+
+
+def test_what_the_meter_of_an_area_reads_more_is_drawn_below_its_own_limit_and_those_above(site):
+    area, span = virtualders.find("street"), Span(NOON, 8, STEP, clock.now())
+    limits = grouplimits.group_limits(area, fleetstate.read(area, span.at), span, by_meter=True)
+    corrected = {limit.name: limit.net for limit in limits.corrected(np.full(8, 500.0))}
+    plain = {limit.name: limit.net for limit in limits.corrected(np.zeros(8))}
+    assert (corrected["street"] - plain["street"]).tolist() == [500] * 8
+    assert (corrected["site"] - plain["site"]).tolist() == [0] * 8
+
+
+def test_room_is_left_below_a_limit_for_what_the_forecast_does_not_know(site):
+    area, span = virtualders.find("street"), Span(NOON, 8, STEP, clock.now())
+    limits = grouplimits.group_limits(area, fleetstate.read(area, span.at), span, by_meter=True)
+    narrowed = {limit.name: limit for limit in limits.corrected(np.zeros(8), spread_w=1000.0)}
+    assert narrowed["street"].most.tolist() == pytest.approx([20_000 - 1281.6] * 8)
+    assert np.isinf(narrowed["street"].least).all() and narrowed["site"].most.tolist() == [9000] * 8
+    wide = {limit.name: limit for limit in limits.corrected(np.zeros(8), spread_w=50_000.0)}
+    assert wide["street"].most.tolist() == [16_000] * 8, "a fifth at most"

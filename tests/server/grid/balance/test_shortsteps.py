@@ -117,7 +117,8 @@ def test_an_error_of_an_hour_corrects_the_next_steps_as_in_quarters(street):
     for step in (STEP, 900):
         for start in range(NOON - 7200, NOON, step):
             measurements.record(area, start, step, metered=1000.0, expected=0.0)
-        corrected[step] = corrections.correction(area, Span(NOON, 3600 * 5 // step, step, NOON), meter)
+        span = Span(NOON, 3600 * 5 // step, step, NOON)
+        corrected[step] = corrections.error(area, span, meter).ahead_w(span)
     assert corrected[STEP][::3] == pytest.approx(corrected[900], rel=0.05)
     assert corrected[900][0] == pytest.approx(950, abs=50) and corrected[900][16] < 520
 
