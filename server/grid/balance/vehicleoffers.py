@@ -2,9 +2,10 @@
 
 What a vehicle offers (a FlowReservationRequest of negative energy) is its floor of charge: it is never
 granted more. Where it asks for energy, too, it gives no more than can be charged again before it leaves, and
-not while it charges. Offers are spent on what a plan leaves of a tracked signal, its highest steps first,
-decided anew in each step; an area that follows a price alone uses none. What an operator took of an offer
-stands until it is over. Consumption is positive, in W; energy in Wh.
+not while it charges. Offers are spent on what a plan leaves of a tracked signal, its highest steps first;
+where an area follows a price alone, in its dearest steps, as far as that earns more than charging again and
+wear cost. This is decided anew in each step. What an operator took of an offer stands until it is over.
+Consumption is positive, in W; energy in Wh; prices are money per kWh.
 """
 from __future__ import annotations
 
@@ -24,11 +25,12 @@ from server.grid.fleet import eligibility, setpoints
 from server.grid.fleet.fleetstate import FleetState
 from server.grid.fleet.inferredcapacity import EFFICIENCY
 from server.grid.fleet.reservationoffer import ReservationOffer
-from server.grid.optimisation import peakshaving
+from server.grid.optimisation import peakshaving, pricespread
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
 from server.grid.optimisation.balanceproblem import GroupLimit
 from server.grid.optimisation.clusters import sums
 from server.grid.optimisation.disaggregation import MemberPowers
+from server.grid.optimisation.prices import Tariff
 from server.grid.optimisation.rollinghorizon import Planner
 from server.grid.series import devicelimits
 from server.grid.series.intervals import Span
@@ -69,16 +71,23 @@ def decide(forecast: AreaForecast, planner: Planner, powers: MemberPowers) -> Of
     """Return what vehicles give in the step that was decided, beside the powers of all other members."""
     state, span = forecast.state, forecast.span
     offers = read(state, span)
-    excess_w = _left_over(planner, powers, span.steps)
-    if not offers.requests or not forecast.demand.horizon.tracked or excess_w is None:
+    left_w = _left_over(planner, powers, span.steps)
+    horizon = forecast.demand.horizon
+    if not offers.requests or left_w is None:
         return OfferedStep(offers, np.zeros(len(offers.requests)))
     charging = state.ev.device[powers.sessions > 0]
     power_w = offers.power.copy()
     power_w[np.isin(offers.device, charging), 0] = 0.0
-    given_w = peakshaving.shave(excess_w, power_w, offers.energy, offers.within, span.hours)[:, 0]
+    if horizon.tracked:
+        given_w = peakshaving.shave(left_w, power_w, offers.energy, offers.within, span.hours)[:, 0]
+    elif horizon.tariff is not None:
+        gain = _gain(horizon.tariff, left_w, planner.settings.prices.wear)
+        given_w = pricespread.sell(gain, power_w * offers.within, offers.energy, span.hours)[:, 0]
+    else:
+        given_w = np.zeros(len(offers.requests))
     given_w = np.where(given_w >= np.minimum(settings.min_charge_w, offers.power[:, 0]), given_w, 0.0)
     drawn_w = _drawn(state, powers) + forecast.committed.by_group
-    given_w = _within_limits(given_w, offers.group, forecast.demand.horizon.limits, drawn_w)
+    given_w = _within_limits(given_w, offers.group, horizon.limits, drawn_w)
     return OfferedStep(offers, np.array([setpoints.whole_watts(value) for value in given_w.tolist()]))
 
 
@@ -175,6 +184,15 @@ def _left_over(planner: Planner, powers: MemberPowers, steps: int) -> Floats | N
     left_w[:len(planned_w)] = planned_w
     left_w[0] -= powers.unmet_w
     return left_w
+
+
+def _gain(tariff: Tariff, exchange_w: Floats, wear: float) -> Floats:
+    """[T]: what a kWh earns that is given in a step, above what it costs to charge it again at the lowest
+    price that follows, and wear. `exchange_w` is what the area draws in each step."""
+    later = np.minimum.accumulate(tariff.buy[::-1])[::-1]
+    again = np.append(later[1:], tariff.buy.mean())
+    worth = np.where(exchange_w > 0, tariff.buy, tariff.sell)
+    return np.asarray(worth - again / (EFFICIENCY * EFFICIENCY) - 2 * wear, dtype=float)
 
 
 def _drawn(state: FleetState, powers: MemberPowers) -> Floats:

@@ -164,3 +164,29 @@ def test_what_is_given_leaves_time_to_charge_it_again(cars: list[Car]) -> None:
     offers = vehicleoffers.read(fleetstate.read(virtualders.find("town"), NOON), Span(NOON, 48, STEP, NOON))
     assert offers.energy.tolist() == [SPARE_WH]
     assert offers.within[0].nonzero()[0].tolist() == [4, 5, 6, 7, 8], "charging takes 9.5 of twelve hours"
+
+
+def follows_price(prices: list[float]) -> None:
+    """The town follows this price from noon on, in place of an imbalance."""
+    signals.withdraw("town", "imbalance")
+    signals.put("town", "price", prices, NOON, STEP)
+
+
+def test_where_an_area_follows_a_price_cars_give_in_its_spike_and_charge_when_it_is_over(
+    cars: list[Car]
+) -> None:
+    follows_price([1.5 if number * STEP in PEAK else 0.3 for number in range(96)])
+    for car in cars:
+        car.ask()
+    run(cars)
+    for car in cars:
+        assert 0.9 * SPARE_WH <= given_wh(car, PEAK) <= SPARE_WH + 1 and given_wh(car) == given_wh(car, PEAK)
+        assert car.missing_wh < 150
+        assert not any(watts > 0 for at_s, watts in car.drawn_w.items() if at_s in PEAK)
+
+
+def test_a_spread_that_losses_and_wear_use_up_is_not_traded(cars: list[Car]) -> None:
+    follows_price([0.33 if number * STEP in PEAK else 0.3 for number in range(96)])
+    cars[0].ask()
+    run(cars[:1], 6)
+    assert given_wh(cars[0]) == 0
