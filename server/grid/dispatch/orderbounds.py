@@ -24,11 +24,13 @@ def bounds(vder: str | int | VirtualDER, rated_w: Watts, hours: Hours = 1.0) -> 
     target = virtualders.find(vder)
     found: list[Watts | None] = []
     limits: list[str] = []
-    for beyond_w in (-2 * rated_w - _BEYOND_W, 2 * rated_w + _BEYOND_W):
+    requests = [OrderRequest(vder=target, quantity="target", value=beyond_w, duration_s=round(hours * 3600),
+                             start=clock.now(), addressing=DEVICE)
+                for beyond_w in (-2 * rated_w - _BEYOND_W, 2 * rated_w + _BEYOND_W)]
+    known = orderplanning.present(requests[0])
+    for request in requests:
         try:
-            planned = orderplanning.plan(OrderRequest(
-                vder=target, quantity="target", value=beyond_w, duration_s=round(hours * 3600),
-                start=clock.now(), addressing=DEVICE))
+            planned = orderplanning.plan(request, known)
         except Refused as refused:
             found.append(None)
             limits.append(refused.why)

@@ -75,13 +75,22 @@ class PlannedOrder(NamedTuple):
         return self.allocated.planned_w + self.others_w + change_w
 
 
-def plan(request: OrderRequest) -> PlannedOrder:
-    """Return what an order would do. Refused (400, 409) where nobody can do it."""
+def present(request: OrderRequest) -> list[Member]:
+    """Return the members that an order is about as they are now."""
+    start = clock.now() if request.start is None else request.start
+    return members.read(virtualders.members(virtualders.find(request.vder)), request.options.hours, start)
+
+
+def plan(request: OrderRequest, known: Sequence[Member] | None = None) -> PlannedOrder:
+    """Return what an order would do. Refused (400, 409) where nobody can do it.
+
+    `known` is what `present` has just returned for a like order, so that they are not read again.
+    """
     vder = virtualders.find(request.vder)
     stops.check(vder)
     start = clock.now() if request.start is None else request.start
     devices = [orderbaselines.with_baseline(member, request)
-               for member in members.read(virtualders.members(vder), request.options.hours, start)]
+               for member in (present(request) if known is None else known)]
     if request.policy in (TURN, TIER):
         devices = rotation.ranked(devices)
     blocks = CallableBlocks.of(vder, start, request.duration_s)
