@@ -6,13 +6,14 @@ virtual DERs beside it that have members in common.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from math import fsum
 from typing import NamedTuple
 
 from server import clock
 from server.errors import Refused
 from server.grid.dispatch import allocation, reactive
-from server.grid.dispatch.allocation import GroupAllocation
+from server.grid.dispatch.allocation import Allocation, GroupAllocation
 from server.grid.dispatch.orderrequest import OrderRequest
 from server.grid.fleet import reactivecapability
 from server.grid.fleet.members import Member
@@ -105,23 +106,27 @@ class LimitedOrder(NamedTuple):
     limit: str = ""
 
 
+Allocate = Callable[[float, Sequence[Allocation]], GroupAllocation]  # of a value, beside parts that stand
+
+
 class OrderLimits(NamedTuple):
     """The limits over an order: the rooms, and which were reckoned without knowing the load. With `has_loads`
-    the order has flexible loads, which do what its allocation leaves unserved."""
+    the order has flexible loads, which do what its allocation leaves unserved. With `single`, each member is
+    told by itself, so those under a limit can do less than others."""
     rooms: Sequence[NodeRoom]
     warnings: list[str]
     has_loads: bool
+    single: bool = False
 
     def clip(
-        self, asked: float, idle: float | None, allocate: Callable[[float], GroupAllocation],
-        override: bool
+        self, asked: float, idle: float | None, allocate: Allocate, override: bool
     ) -> LimitedOrder:
         """Return the order clipped: its value from `idle`, which changes nothing, as far towards `asked` as
         limits leave; with `override`, or where a quantity has no `idle` value, as asked with a warning.
 
         Refused (409) where limits leave nothing of it.
         """
-        allocated = allocate(asked)
+        allocated = allocate(asked, ())
         beyond = self._excesses(allocated)
         warnings = list(self.warnings)
         if not beyond:
@@ -131,26 +136,60 @@ class OrderLimits(NamedTuple):
             why = "as ordered by override" if override else "this quantity is not clipped"
             warnings.append(f"{worst.limit} is exceeded by {abs(worst.excess_w):.0f} W: {why}")
             return LimitedOrder(asked, allocated, 0.0, warnings)
-        value = self._greatest(asked, idle, allocate)
-        left = allocate(value)
+        value, left = self._within(asked, idle, allocate)
         clipped_w = self._change_w(allocated) - self._change_w(left)
         if abs(self._change_w(left)) < TOLERANCE_W <= abs(self._change_w(allocated)):
             raise Refused(409, f"{worst.limit} leaves nothing of the order: it would be exceeded by "
                                f"{abs(worst.excess_w):.0f} W")
+        if abs(clipped_w) < TOLERANCE_W:
+            warnings.append(f"{worst.limit} would be exceeded by {abs(worst.excess_w):.0f} W: "
+                            "members under it do less and others more")
+            return LimitedOrder(asked, left, 0.0, warnings)
         warnings.append(
             f"{worst.limit} would be exceeded by {abs(worst.excess_w):.0f} W: {abs(clipped_w):.0f} W of the "
             f"order are clipped, {value:.6g} is ordered instead of {asked:.6g}")
         return LimitedOrder(value, left, clipped_w, warnings, worst.limit)
 
-    def _greatest(self, asked: float, idle: float, allocate: Callable[[float], GroupAllocation]) -> float:
+    def _within(self, asked: float, idle: float, allocate: Allocate) -> tuple[float, GroupAllocation]:
+        """Return the greatest value towards `asked` that keeps all limits, and its allocation.
+
+        Where members can be told apart, those under a limit that is reached stay as they are, and the others
+        go on.
+        """
+        held: list[Allocation] = []
+        value = idle
+        while True:
+            value, reached = self._greatest(asked, value, allocate, held)
+            left = allocate(value, held)
+            if held:  # what others cannot do in their place is clipped
+                value, left = value - left.unserved_w, replace(
+                    left, target_w=left.planned_w, unserved_w=0.0)
+            done = {part.member.lfdi for part in held}
+            below = {lfdi for breach in reached for lfdi in breach.room.lfdis} - done
+            under = [part for part in left.parts if part.member.lfdi in below]
+            others = any(allocation.takes_power_setpoint(part.member) for part in left.parts
+                         if part.member.lfdi not in below | done)
+            if not self.single or not under or not others:
+                return value, left
+            held += under
+
+    def _greatest(
+        self, asked: float, begin: float, allocate: Allocate, held: Sequence[Allocation]
+    ) -> tuple[float, list[LimitBreach]]:
+        """The greatest value from `begin` towards `asked` that keeps all limits, and which of them stand in
+        the way of more."""
+        reached = self._excesses(allocate(asked, held), _ROUNDING_W)
+        if not reached:
+            return asked, []
         low, high = 0.0, 1.0
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
-            if self._excesses(allocate(idle + middle * (asked - idle)), _ROUNDING_W):
-                high = middle
+            beyond = self._excesses(allocate(begin + middle * (asked - begin), held), _ROUNDING_W)
+            if beyond:
+                high, reached = middle, beyond
             else:
                 low = middle
-        return idle + low * (asked - idle)
+        return begin + low * (asked - begin), reached
 
     def _excesses(self, allocated: GroupAllocation, tolerance_w: Watts = TOLERANCE_W) -> list[LimitBreach]:
         change_of = {part.member.lfdi: part.planned_w - part.baseline_w for part in allocated.parts}
@@ -175,13 +214,30 @@ def limited(
         allocated = reactive.allocate(request.quantity, request.value, devices, ders, request.options)
         return LimitedOrder(request.value, allocated, 0.0, [])
 
-    def allocate(value: float) -> GroupAllocation:
+    def allocate(value: float, held: Sequence[Allocation]) -> GroupAllocation:
         if others_w is None:
-            return allocation.allocate(request.quantity, value, devices, request.options)
+            return _beside(held, request.quantity, value, devices, request.options)
         return allocation.allocate_with_flexible_loads(
             request.quantity, value, devices, request.options, others_w)
 
     rooms, warnings = node_rooms(vder, start, request.duration_s)
     idle = {"watts": 0.0, "percent": 0.0, "target": (others_w or 0.0) + allocation.baseline_w(devices)}
-    return OrderLimits(rooms, warnings, others_w is not None).clip(
+    single = others_w is None and request.options.addressing == allocation.DEVICE
+    return OrderLimits(rooms, warnings, others_w is not None, single).clip(
         request.value, idle.get(request.quantity), allocate, request.override)
+
+
+def _beside(
+    held: Sequence[Allocation], quantity: str, value: float, members: Sequence[Member],
+    options: allocation.DispatchOptions
+) -> GroupAllocation:
+    """Return the allocation of one of GROUP_QUANTITIES to these members, of whom some are `held` at a
+    part."""
+    if not held:
+        return allocation.allocate(quantity, value, members, options)
+    lfdis = {part.member.lfdi for part in held}
+    planned_w = fsum(part.planned_w for part in held)
+    held_w = planned_w if quantity == "target" else planned_w - fsum(part.baseline_w for part in held)
+    others = allocation.allocate(
+        quantity, value - held_w, [member for member in members if member.lfdi not in lfdis], options)
+    return replace(others, parts=[*held, *others.parts], target_w=(others.target_w or 0.0) + planned_w)

@@ -50,6 +50,21 @@ def test_limits_above_and_below_and_beside_hold_with_what_is_drawn_there_already
     assert create_order("street", 3600, target=20_000)["planned_w"] == pytest.approx(3000, abs=2)
 
 
+def test_members_under_a_limit_do_less_and_others_go_on(batteries):
+    virtualders.create("feeder", members=["d1", "d2"], export_limit_w=1000)
+    forecasts.put("feeder", "load", [0.0] * 100, NOON, STEP)
+    order = create_order("batteries", 900, target=8000, addressing="device", dry_run=True)
+    assert order["planned_w"] == pytest.approx(8000, abs=4) and order["clipped_w"] == 0
+    assert order["warnings"] == [
+        "the export limit of feeder would be exceeded by 3000 W: members under it do less and others more"]
+    order = create_order("batteries", 900, watts=20_000, addressing="device")
+    assert order["planned_w"] == pytest.approx(11_000, abs=4)
+    assert order["clipped_w"] == pytest.approx(9000, abs=4)
+    assert [share["planned_w"] for share in order["shares"]] == pytest.approx([500, 500, 5000, 5000], abs=4)
+    assert create_order("batteries", 900, target=20_000)["planned_w"] == pytest.approx(2000, abs=4), (
+        "one percentage for all")
+
+
 def test_what_keeps_limits_is_not_touched(batteries):
     virtualders.update("street", import_limit_w=5000, export_limit_w=5000)
     order = create_order("batteries", 900, target=-3900)
