@@ -50,6 +50,11 @@ def any_configured() -> bool:
     return bool(_rates())
 
 
+def with_own_rates() -> set[Lfdi]:
+    """Return the devices for which an operator has set a rate."""
+    return {lfdi for _, _, lfdi in _rates() if lfdi}
+
+
 def poll(kind: str, lfdi: Lfdi = "") -> Seconds:
     """Return the seconds between polls of this kind of resource by this device."""
     rate = configured("poll", kind, lfdi)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from server import audit, clock
+from server.config import settings
 from server.errors import BadArgument, Refused
 from server.grid.balance import plans, unknownload
 from server.grid.balance.plans import balance_of
@@ -10,9 +11,9 @@ from server.grid.groups import activeareas, dispatchgroups, virtualders
 from server.grid.series import areameter
 from server.grid.series.intervals import STEP, Span
 from server.models import Balance, VirtualDER
-from server.resources import pollrates, store
+from server.resources import pollrates, sql, store
 from server.resources.pollrates import POLLED_LISTS
-from server.units import Fraction, Seconds
+from server.units import Fraction, Lfdi, Seconds
 
 HYBRID, DEVICE = ADDRESSINGS = ("hybrid", "device")
 SHORT_STEP_S = 300
@@ -66,7 +67,7 @@ def set_automatic(
     _check_range("horizon_steps", horizon_steps, HORIZON_RANGE)
     _check_range("reserve", reserve, RESERVE_RANGE)
     if step_s is not None:
-        _check_step(step_s)
+        _check_step(area, step_s)
     if addressing is not None and addressing not in ADDRESSINGS:
         raise BadArgument("addressing", f"{addressing}: {' or '.join(ADDRESSINGS)} are possible")
     with store.transaction():
@@ -87,15 +88,22 @@ def set_automatic(
         return describe(balance)
 
 
-def _check_step(step_s: Seconds) -> None:
+def _check_step(area: VirtualDER, step_s: Seconds) -> None:
     """Refuse a step that is none of STEPS_S, or in which devices would not learn of their events in time."""
     if step_s not in STEPS_S:
         raise BadArgument("step_s", f"{step_s} s: {', '.join(map(str, STEPS_S))} s are possible")
-    slow = {kind: pollrates.poll(kind) for kind in POLLED_LISTS if pollrates.poll(kind) > step_s}
-    if slow:
-        kind, poll_s = max(slow.items(), key=lambda item: item[1])
-        raise BadArgument("step_s", f"{step_s} s: devices poll {kind} every {poll_s} s and learn of a step "
-                                    f"when it is over; set the poll rate to {step_s} s or less before")
+    rates = [(pollrates.poll(kind, lfdi), kind, name) for kind in POLLED_LISTS
+             for lfdi, name in (("", "devices"), *_with_own_rates(area))]
+    poll_s, kind, who = max(rates, key=lambda rate: rate[0])
+    if poll_s > step_s:
+        raise BadArgument("step_s", f"{step_s} s: {kind} is polled by {who} every {poll_s} s, and a step is "
+                                    f"over by then; set the poll rate to {step_s} s or less before")
+
+
+def _with_own_rates(area: VirtualDER) -> list[tuple[Lfdi, str]]:
+    """The members of an area that poll at a rate of their own: LFDI and name."""
+    return list(sql.among("SELECT d.lfdi, d.name FROM device d JOIN membership m ON m.device_id = d.id "
+                          "WHERE d.lfdi IN ({}) AND m.vder_id = ?", pollrates.with_own_rates(), area.id))
 
 
 def _span(balance: Balance) -> Span:
@@ -135,4 +143,12 @@ def describe(balance: Balance) -> BalanceSettings:
         "last_step_start": balance.last_step_start,
         "last_error": balance.last_error,
         "meter": areameter.describe(areameter.of_area(balance.vder)),
+        "warnings": _warnings(balance),
     }
+
+
+def _warnings(balance: Balance) -> list[str]:
+    if settings.post_rate <= balance.step_s:
+        return []
+    return [f"devices post readings every {settings.post_rate} s, so steps of {balance.step_s} s follow what "
+            "was read before them; set post_rate to as much or less"]

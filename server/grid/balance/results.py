@@ -11,7 +11,7 @@ class BalanceSettings(TypedDict):
 
     `plan` is the plan in force, `last_step_start` the start of the last step that was decided, `last_error`
     what was wrong with it. `meter` says in words whether the area's meter is believed, empty where it has not
-    been read.
+    been read. `warnings` say what keeps it from following its signal.
     """
     vder: str
     automatic: bool
@@ -25,6 +25,7 @@ class BalanceSettings(TypedDict):
     last_step_start: Instant | None
     last_error: str
     meter: str
+    warnings: list[str]
 
 
 class PlanSummary(TypedDict):

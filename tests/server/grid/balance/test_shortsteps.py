@@ -14,6 +14,7 @@ from server.grid.series import forecasts, forecastvalues, measurements, signals
 from server.grid.series.areameter import AreaMeter
 from server.grid.series.intervals import Span
 from server.models import DispatchOrder, Plan, Share
+from server.resources import pollrates
 from tests.conftest import NOON
 from tests.server.grid.balancedarea import asks, at, controls
 
@@ -79,9 +80,25 @@ def test_other_steps_are_refused(street, step_s):
 def test_a_step_that_is_over_before_devices_have_polled_is_refused(street, monkeypatch):
     areasettings.set_automatic("street", None, step_s=900)
     monkeypatch.setattr(settings, "poll_rate", 600)
-    with pytest.raises(Refused, match="every 600 s .* set the poll rate to 300 s or less"):
+    with pytest.raises(Refused, match="every 600 s, .* set the poll rate to 300 s or less"):
         areasettings.set_automatic("street", None, step_s=STEP)
     assert areasettings.set_automatic("street", None, step_s=900)["step_s"] == 900
+
+
+def test_a_member_that_polls_too_seldom_by_a_rate_of_its_own_is_named(street):
+    areasettings.set_automatic("street", None, step_s=900)
+    pollrates.set_rate("poll", "", street[2].lfdi, 900)
+    with pytest.raises(Refused, match=f"DERProgramList is polled by {street[2].device.name} every 900 s"):
+        areasettings.set_automatic("street", None, step_s=STEP)
+    virtualders.create("elsewhere", rule="kind = inverter")
+    assert areasettings.set_automatic("elsewhere", None, step_s=STEP)["step_s"] == STEP
+
+
+def test_readings_that_come_less_often_than_steps_are_warned_of(street, monkeypatch):
+    monkeypatch.setattr(settings, "post_rate", 900)
+    assert "post readings every 900 s" in areasettings.set_automatic("street", None)["warnings"][0]
+    monkeypatch.setattr(settings, "post_rate", STEP)
+    assert areasettings.set_automatic("street", None)["warnings"] == []
 
 
 def test_what_is_read_in_a_step_is_summed_up_for_the_area_and_its_quarters_stay(street):
