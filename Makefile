@@ -5,6 +5,8 @@ BIN = .venv/bin
 # Three processes keep two cores busy, since many tests wait for a database or another process. A file's tests stay
 # in one process, and files begin in the order of tests/conftest.py.
 PYTEST = $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+# Hundreds of processes are started here; each would compile all modules anew where this is set.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test lint coverage soak test-matrix bench bench-scale bench-polls bench-grid clean
 

@@ -27,7 +27,7 @@ from server.migrations import runner
 from server.models import statements
 from server.models.alarms import AlarmRecord
 from server.models.auditlog import AuditEntry
-from server.models.base import CHUNK, EVERYONE, JSON, NOBODY, Table, among, db
+from server.models.base import CHUNK, EVERYONE, JSON, NOBODY, Table, among, chunked, db
 from server.models.contracts import Block, BlockCall
 from server.models.devices import Audience, Device, vder_audience, vder_of_audience
 from server.models.documents import Counter, Document, KeyValue, Rate, Reading, ReadingSet, ResponseRecord
@@ -209,5 +209,5 @@ __all__ = [
     "MembershipWork", "Meter", "NOBODY", "Participation", "Plan", "PointEnvelope", "QuarterHours", "Rate",
     "RatingOverride", "Reading", "ReadingSet", "ResponseRecord", "Series", "Share", "Table",
     "ThermalParameters", "ThermalState", "VirtualDER", "among",
-    "check_schema", "connect", "db", "discard_connection", "first_statement", "hold_open", "is_postgres",
-    "migrate", "open_database", "pending", "tables", "vder_audience", "vder_of_audience"]
+    "check_schema", "chunked", "connect", "db", "discard_connection", "first_statement", "hold_open",
+    "is_postgres", "migrate", "open_database", "pending", "tables", "vder_audience", "vder_of_audience"]

@@ -7,13 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
-from peewee import chunked
-
 from server import audit
 from server.devices import devicelabels, enrolment, names
 from server.errors import BadArgument
 from server.grid.fleet.results import DerRatings
-from server.models import Device, Membership, VirtualDER
+from server.models import Device, Membership, VirtualDER, chunked
 from server.models.pages import Pages
 from server.operations import enrolmentfiles
 from server.operations.declaration import NO_PAIRS, Arg, DeviceName, Group, Role, UploadedFile

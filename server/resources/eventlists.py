@@ -5,11 +5,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from peewee import chunked
-
 from server import clock
 from server.models import Document
-from server.models.base import CHUNK
+from server.models.base import CHUNK, chunked
 from server.resources import documents, events, links, visibility
 from server.resources.visibility import TimedState
 from server.units import Href, Instant

@@ -6,11 +6,9 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from peewee import chunked
-
 from server import clock
 from server.config import settings
-from server.models.base import CHUNK
+from server.models.base import CHUNK, chunked
 from server.resources import sql
 from server.units import Instant
 

@@ -12,9 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from peewee import chunked
-
 from server import alarms, clock, logs
+from server.models import chunked
 from server.models.unavailable import DATABASE_ERRORS
 from server.resources import links, render, sql, store, table, transactions
 from server.resources.eventlists import Period

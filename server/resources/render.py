@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from peewee import chunked
-
 from server import clock
 from server.errors import Refused
 from server.models import Document
-from server.models.base import CHUNK
+from server.models.base import CHUNK, chunked
 from server.resources import (codec, documents, eventlists, linkcounts, links, ordering, pollrates, quotas,
                               schema, table, visibility)
 from server.resources.eventlists import Draft, Period, Timed

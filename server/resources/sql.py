@@ -11,7 +11,7 @@ from typing import Any
 import peewee
 
 from server.models import db, is_postgres
-from server.models.base import CHUNK
+from server.models.base import CHUNK, chunked
 
 # Makes errors of the drivers peewee's, as its own statements do.
 _errors = peewee.__exception_wrapper__  # type: ignore[attr-defined]
@@ -55,7 +55,7 @@ def among(statement: str, values: Iterable[Any], *parameters: Any) -> Iterator[A
 
     A statement takes CHUNK of them. An order of the query holds within each of the statements.
     """
-    for chunk in peewee.chunked(dict.fromkeys(values), CHUNK):
+    for chunk in chunked(dict.fromkeys(values), CHUNK):
         yield from rows(statement.format(marks(len(chunk))), *chunk, *parameters)
 
 

@@ -9,12 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from peewee import chunked
-
 from server import clock
 from server.errors import Refused
 from server.models import EVERYONE, Document
-from server.models.base import CHUNK
+from server.models.base import CHUNK, chunked
 from server.resources import (audiences, documents, hooks, linkcounts, links, numbering, quotas, render,
                               schema, sql, table)
 from server.resources.codes import EventStatus

@@ -14,6 +14,12 @@ from server.errors import Refused
 from server.models import Counter, Document, db
 
 
+@pytest.mark.parametrize("count, sizes", [(0, []), (1, [1]), (3, [3]), (4, [3, 1]), (6, [3, 3])])
+def test_chunks_have_all_values_in_their_order(count: int, sizes: list[int]) -> None:
+    chunks = list(models.chunked((number for number in range(count)), 3))
+    assert [len(chunk) for chunk in chunks] == sizes and sum(chunks, []) == list(range(count))
+
+
 @pytest.mark.usefixtures("server")
 def test_json_comes_back() -> None:
     document = {"a": [1, None, "é"], "b": {"c": True}}

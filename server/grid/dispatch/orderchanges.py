@@ -3,8 +3,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from peewee import chunked
-
 from server import actors, audit, clock
 from server.errors import Refused
 from server.grid.controls import dercontrols, eventlisting, reservations
@@ -19,7 +17,7 @@ from server.grid.fleet import blockcalls, members
 from server.grid.fleet.stops import STOP
 from server.grid.groups import virtualders
 from server.models import DispatchOrder, Document, Share
-from server.models.base import CHUNK
+from server.models.base import CHUNK, chunked
 from server.resources import documents, sql, store, table
 from server.units import Href, Instant, Seconds
 

@@ -12,14 +12,12 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
-from peewee import chunked
-
 from server import clock
 from server.grid.fleet import power, siteblocks, stops
 from server.grid.optimisation.blockterms import BlockTerms
 from server.grid.series import devicelimits
 from server.grid.series.devicelimits import DeviceLimit
-from server.models import CHUNK, Device
+from server.models import CHUNK, Device, chunked
 from server.resources import pollrates, sql
 from server.units import Instant
 

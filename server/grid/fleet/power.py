@@ -9,10 +9,8 @@ from collections.abc import Iterable, Sequence
 from math import isfinite
 from typing import NamedTuple
 
-from peewee import chunked
-
 from server import clock
-from server.models import CHUNK
+from server.models import CHUNK, chunked
 from server.resources import sql
 from server.units import Instant, Lfdi, Watts
 

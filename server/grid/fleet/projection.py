@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from peewee import EXCLUDED, chunked
+from peewee import EXCLUDED
 
 from server.grid.fleet import memberqueries
 from server.grid.fleet.fleetstate import FleetState
@@ -16,7 +16,7 @@ from server.grid.fleet.grantedsessions import GrantedSessions
 from server.grid.optimisation.arrays import Floats, Whole, np
 from server.grid.optimisation.disaggregation import Fleet, MemberPowers
 from server.grid.series.intervals import Span, edges
-from server.models import CHUNK, ThermalState
+from server.models import CHUNK, ThermalState, chunked
 from server.resources import sql
 
 _THERMAL_STATES = (

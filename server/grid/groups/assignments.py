@@ -13,14 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from peewee import chunked
-
 from server.config import settings
 from server.devices import enrolment, names
 from server.functionsets import der
 from server.grid.groups import dispatchgroups, drprograms, membershiprules, programs
 from server.grid.groups.tree import Tree
-from server.models import (CHUNK, Audience, Device, Membership, VirtualDER, among, vder_audience,
+from server.models import (CHUNK, Audience, Device, Membership, VirtualDER, among, chunked, vder_audience,
                            vder_of_audience)
 from server.resources import sql, store
 from server.resources.hooks import Change, after_all, before, rebuild

@@ -11,11 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from peewee import chunked
-
 from server.devices import enrolment
 from server.grid.groups import programs
-from server.models import Device, Document, Membership, VirtualDER, among
+from server.models import Device, Document, Membership, VirtualDER, among, chunked
 from server.resources import hexbinary, sql, store
 from server.resources.codes import DeviceCategory, FunctionsImplemented
 from server.resources.hooks import Change, after

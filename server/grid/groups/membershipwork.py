@@ -14,14 +14,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from peewee import chunked
-
 from server import clock
 from server.devices import enrolment
 from server.errors import Refused
 from server.grid.groups import activeareas, assignments, dispatchgroups
 from server.grid.groups.tree import Tree
-from server.models import Device, Membership, MembershipChange, MembershipWork, VirtualDER, among
+from server.models import Device, Membership, MembershipChange, MembershipWork, VirtualDER, among, chunked
 from server.resources import sql, store
 from server.units import Lfdi
 

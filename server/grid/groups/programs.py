@@ -10,10 +10,8 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from typing import Any
 
-from peewee import chunked
-
 from server.devices import enrolment
-from server.models import Device, Document, Membership, VirtualDER, vder_audience, vder_of_audience
+from server.models import Device, Document, Membership, VirtualDER, chunked, vder_audience, vder_of_audience
 from server.resources import documents, numbering, sql, store, table
 from server.resources.codes import EventStatus
 from server.resources.hooks import Change, after_all

@@ -17,8 +17,6 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from peewee import chunked
-
 from server.config import settings
 from server.devices import enrolment
 from server.errors import Refused
@@ -31,7 +29,7 @@ from server.grid.reports.results import BaselineRow
 from server.grid.series import devicereadings, intervals
 from server.grid.series.intervals import STEP
 from server.models import (ChargingSession, DerState, Device, DeviceType, DispatchOrder, Share, VirtualDER,
-                           among)
+                           among, chunked)
 
 QUARTERS = 86400 // STEP
 LONGEST_S = 86400

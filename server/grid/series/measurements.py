@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
-from peewee import EXCLUDED, chunked
+from peewee import EXCLUDED
 
 from server import clock
 from server.audit import audited
@@ -23,7 +23,7 @@ from server.grid.series import devicepower, intervals, meterrows, signs
 from server.grid.series.devicepower import MeterEnergy
 from server.grid.series.intervals import DAY, STEP, SeriesPart, iso
 from server.grid.series.results import ImportedMeasurements, MeasurementRow
-from server.models import CHUNK, KeyValue, Measurement, VirtualDER, db
+from server.models import CHUNK, KeyValue, Measurement, VirtualDER, chunked, db
 from server.resources import meterreadings, sql
 
 PACE = 300  # seconds between turns of `roll_due`
