@@ -3,11 +3,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
 import peewee
-from peewee import Model, TextField
+from peewee import Model, ModelSelect, TextField
 
 T = TypeVar("T")
 db = peewee.DatabaseProxy()
@@ -49,9 +50,30 @@ def among(query: Any, column: Any, values: Iterable[Any]) -> Iterator[Any]:
         yield from query.where(column.in_(chunk))
 
 
+@cache
+def _columns(model: Any, alias: str) -> str:
+    """Return the columns of whole rows, for a table of this alias, as SQL."""
+    return ", ".join(f'"{alias}"."{field.column_name}"' for field in model._meta.sorted_fields)
+
+
+class _Rows(ModelSelect):
+    """A SELECT. Of whole rows it writes all columns at once, which are half of what there is to write, and
+    peewee builds each anew."""
+
+    def __sql_selection__(self, ctx: Any, is_subquery: bool = False) -> Any:
+        if is_subquery or not self._is_default:  # type: ignore[attr-defined]
+            return super().__sql_selection__(ctx, is_subquery)
+        return ctx.literal(_columns(self.model, ctx.alias_manager[self.model._meta.table]))
+
+
 class Table(Model):
     """The base of all tables."""
 
     class Meta:
         database = db
         legacy_table_names = False
+
+    @classmethod
+    def select(cls, *fields: Any) -> Any:
+        """Return a SELECT of these columns, or of whole rows."""
+        return _Rows(cls, fields or cls._meta.sorted_fields, is_default=not fields)

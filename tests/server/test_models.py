@@ -3,21 +3,41 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import peewee
 import pytest
+from peewee import fn
 
 from server import models
 from server.config import settings
 from server.errors import Refused
-from server.models import Counter, Document, db
+from server.models import Counter, Device, DispatchOrder, Document, Membership, Share, db
 
 
 @pytest.mark.parametrize("count, sizes", [(0, []), (1, [1]), (3, [3]), (4, [3, 1]), (6, [3, 3])])
 def test_chunks_have_all_values_in_their_order(count: int, sizes: list[int]) -> None:
     chunks = list(models.chunked((number for number in range(count)), 3))
     assert [len(chunk) for chunk in chunks] == sizes and sum(chunks, []) == list(range(count))
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize("query", [
+    lambda select: select(Document).where(Document.href == "/x").order_by(Document.sort).limit(3),
+    lambda select: select(Share, Share, DispatchOrder).join(DispatchOrder),
+    lambda select: select(Share).join(DispatchOrder).where(DispatchOrder.start > 3),
+    lambda select: select(Device).where(Device.id.in_(select(Membership))),
+    lambda select: select(Device).where(fn.EXISTS(select(Membership).where(Membership.device == Device.id))),
+    lambda select: select(Device) | select(Device).where(Device.id == 1)])
+def test_a_select_is_what_peewee_makes_of_it(query: Callable[[Callable[..., Any]], Any]) -> None:
+    def ours(table: type[models.Table], *fields: Any) -> Any:
+        return table.select(*fields)
+
+    def theirs(table: type[models.Table], *fields: Any) -> Any:
+        return super(models.Table, table).select(*fields)
+    assert query(ours).sql() == query(theirs).sql()
 
 
 @pytest.mark.usefixtures("server")

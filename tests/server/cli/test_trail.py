@@ -29,7 +29,7 @@ from server.grid.groups import virtualders
 from server.grid.series import signals
 from server.models import AuditEntry, DispatchOrder, Plan, VirtualDER
 from server.operations.declaration import Operation
-from tests import peers
+from tests import peers, prepared
 from tests.conftest import NOON
 from tests.ordered import create_order
 from tests.server.cli.test_ev import WANTED
@@ -195,9 +195,8 @@ def test_every_verb_is_in_a_table_here() -> None:
     assert set(verbs()) == {plain(verb) for verb in (*CHANGES, *LOOKS, *APART)}
 
 
-@pytest.fixture
-def halted(device: peers.Peer, peer: Any) -> None:
-    """A virtual DER of one inverter that is stopped."""
+def make_halted(peer: Any) -> None:
+    """Make a virtual DER of one inverter that is stopped."""
     number = enrolment.enrol(peers.lfdi(3), name="three").id
     assert peer(3).put(f"/edev/{number}/der/1/dercap", "DERCapability", {
         "modesSupported": "00100000", "rtgMaxW": {"multiplier": 0, "value": 5000}, "type": 4}).status == 204
@@ -207,8 +206,29 @@ def halted(device: peers.Peer, peer: Any) -> None:
 
 
 @pytest.fixture
-def run(device: peers.Peer, peer: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Typed:
+def run(peer: Any, tmp_path: Path) -> Typed:
     """Type a command line at a street with something of everything in it."""
+    prepared.begin_with("trail", lambda: make_street(peer))
+    (tmp_path / "envelope.csv").write_text(ENVELOPE)
+    (tmp_path / "devices.json").write_text(
+        json.dumps([{"lfdi": peers.lfdi(8), "pin": 123455}, {"lfdi": peers.lfdi(9)}])
+    )
+    (tmp_path / "members.csv").write_text("device,kind\none,pv\ntwo,\n")
+    (tmp_path / "contracts.csv").write_text("device,block,kind,power_w\none,pump,load,5000\n")
+    (tmp_path / "series.csv").write_text("start,value\n2025-06-15T10:00:00Z,-5\n2025-06-15T10:15:00Z,-6\n")
+
+    def invoke(*words: str, fails: bool = False) -> Result:
+        settings.clock = clock.spec()
+        result = CliRunner().invoke(main, list(words), catch_exceptions=False)
+        assert (result.exit_code != 0) == fails, result.output
+        return result
+    return invoke
+
+
+def make_street(peer: Any) -> None:
+    """Make a street with something of everything in it."""
+    enrolment.enrol(peers.lfdi(1), pin=123455, name="one")
+    device = peer(1)
     enrolment.suspend(enrolment.enrol(peers.lfdi(2), name="two"))
     contracts.set_block("one", "pump", "load", {"power_w": 100.0})
     participation.opt_out("two")
@@ -228,21 +248,7 @@ def run(device: peers.Peer, peer: Any, tmp_path: Path, request: pytest.FixtureRe
     signals.put("street", "imbalance", [1000.0] * 96, NOON, 900)
     signals.put("solar", "price", [0.3] * 96, NOON - 900, 900)
     plans.save(plans.balance_of(virtualders.find("street")).vder, NOON, 900, PLAN, requested_by="bob")
-    request.getfixturevalue("halted")
-    (tmp_path / "envelope.csv").write_text(ENVELOPE)
-    (tmp_path / "devices.json").write_text(
-        json.dumps([{"lfdi": peers.lfdi(8), "pin": 123455}, {"lfdi": peers.lfdi(9)}])
-    )
-    (tmp_path / "members.csv").write_text("device,kind\none,pv\ntwo,\n")
-    (tmp_path / "contracts.csv").write_text("device,block,kind,power_w\none,pump,load,5000\n")
-    (tmp_path / "series.csv").write_text("start,value\n2025-06-15T10:00:00Z,-5\n2025-06-15T10:15:00Z,-6\n")
-
-    def invoke(*words: str, fails: bool = False) -> Result:
-        settings.clock = clock.spec()
-        result = CliRunner().invoke(main, list(words), catch_exceptions=False)
-        assert (result.exit_code != 0) == fails, result.output
-        return result
-    return invoke
+    make_halted(peer)
 
 
 def filled(words: str, folder: Path) -> str:
