@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import peewee
 from peewee import Model, ModelSelect, TextField
@@ -74,6 +74,7 @@ class Table(Model):
         legacy_table_names = False
 
     @classmethod
-    def select(cls, *fields: Any) -> Any:
+    def select(cls, *fields: Any) -> ModelSelect[Self]:
         """Return a SELECT of these columns, or of whole rows."""
-        return _Rows(cls, fields or cls._meta.sorted_fields, is_default=not fields)
+        rows: Any = _Rows(cls, fields or cls._meta.sorted_fields, is_default=not fields)
+        return rows  # type: ignore[no-any-return]

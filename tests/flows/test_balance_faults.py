@@ -2,8 +2,8 @@
 elsewhere.
 
 Ten batteries, each a real client of the device interface in this process, run in stepped time; the balance
-decides each step a poll ahead, and hears what was really measured. SQLite and PostgreSQL see the same
-requests: see `server`.
+decides each step a poll ahead, and hears what was really measured. SQLite sees each fault alone, PostgreSQL,
+where a step takes twice as long, several at once.
 """
 from __future__ import annotations
 
@@ -196,8 +196,10 @@ def participation(number: int) -> Participation | None:
 
 
 WELL = 0.88
+on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
+@on_sqlite
 def test_all_do_what_they_are_asked_for(neighbourhood: Make) -> None:
     """The reference of the other tests."""
     area = neighbourhood()
@@ -205,6 +207,7 @@ def test_all_do_what_they_are_asked_for(neighbourhood: Make) -> None:
     assert area.rms_cut > WELL and not excluded() and Balance.get().last_error == ""
 
 
+@on_sqlite
 @pytest.mark.parametrize("non_responding, min_cut", [(1, 0.7 * WELL), (3, 0.6)])
 def test_others_replace_devices_that_do_not_respond(
     neighbourhood: Make, non_responding: int, min_cut: float
@@ -227,6 +230,7 @@ def test_others_replace_devices_that_do_not_respond(
     )
 
 
+@on_sqlite
 def test_an_opt_out_excludes_until_the_event_is_over_and_is_no_fault(neighbourhood: Make) -> None:
     area, opting_out, name = neighbourhood(), [0], peers.lfdi(1)
     exclusions: list[dict[str, str]] = []
@@ -250,6 +254,7 @@ def test_an_opt_out_excludes_until_the_event_is_over_and_is_no_fault(neighbourho
     assert area.rms_cut > 0.95 * WELL
 
 
+@on_sqlite
 def test_no_reserve_is_broken_where_what_is_stored_is_known_late(neighbourhood: Make) -> None:
     area = neighbourhood(transport=Late)
     area.run(np.array([2800.0 * MANY] * 5))
@@ -257,6 +262,7 @@ def test_no_reserve_is_broken_where_what_is_stored_is_known_late(neighbourhood: 
     assert min(area.lowest_soc) < RESERVE + 0.1, "and what was there has been used"
 
 
+@on_sqlite
 def test_a_rating_wrong_by_two_is_put_right_by_what_is_measured(neighbourhood: Make) -> None:
     area = neighbourhood([Overrated] * (MANY // 2) + [RestingBattery] * (MANY // 2))
     area.run(np.array([700.0 * MANY] * 11), coming=1.5)
@@ -266,6 +272,7 @@ def test_a_rating_wrong_by_two_is_put_right_by_what_is_measured(neighbourhood: M
     assert wrong is not None and wrong.response_rate < 0.7 and (right is None or right.response_rate > 0.99)
 
 
+@on_sqlite
 def test_clocks_that_are_off_by_a_minute_cost_little(neighbourhood: Make) -> None:
     area = neighbourhood()
     for sign in (1, -1):
@@ -275,6 +282,7 @@ def test_clocks_that_are_off_by_a_minute_cost_little(neighbourhood: Make) -> Non
     assert area.rms_cut > WELL - 0.05 and not excluded()
 
 
+@on_sqlite
 def test_who_leaves_its_group_during_an_event_follows_no_longer(neighbourhood: Make) -> None:
     area, name = neighbourhood(), peers.lfdi(1)
     powers: list[tuple[float, float]] = []
@@ -291,3 +299,35 @@ def test_who_leaves_its_group_during_an_event_follows_no_longer(neighbourhood: M
     assert name in ordered_w(1) and not any(name in ordered_w(step) for step in range(2, len(PROFILE)))
     assert area.clients[0].model.injection_w == 0 and len(ordered_w(2)) == MANY - 1
     assert area.rms_cut > 0.95 * WELL
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_faults_that_come_together_are_told_apart(neighbourhood: Make) -> None:
+    """One does not respond, one opts out of the second step, two clocks are off, one leaves in the fourth."""
+    area, steps = neighbourhood(), 6
+    silent, opting, ahead, behind, leaving = range(5)
+    set_faults(area, [silent], Faults(non_responding=True))
+    set_faults(area, [ahead], Faults(skew_s=60.0))
+    set_faults(area, [behind], Faults(skew_s=-60.0))
+    exclusions: list[dict[str, str]] = []
+
+    def during(step: int) -> None:
+        set_faults(area, [opting], Faults(opt_out=1.0) if step == 1 else NONE)
+        if step == 1:
+            area.run_until(BEGIN + 2 * QUARTER - LEAD - 60)
+            exclusions.append(excluded())
+        if step == 3:
+            enrolment.relabel(Enrolled.get(Enrolled.lfdi == peers.lfdi(leaving + 1)), {"feeder": "F2"})
+    area.run(PROFILE[:steps], during)
+    assert exclusions[0][peers.lfdi(opting + 1)] == "opted out"
+    assert excluded() == {peers.lfdi(silent + 1): "not responding"}
+    ordered = [{number for number in range(MANY) if peers.lfdi(number + 1) in ordered_w(step)}
+               for step in range(steps)]
+    assert [opting in numbers for numbers in ordered] == [True, True, False, True, True, True]
+    assert [leaving in numbers for numbers in ordered] == [True] * 4 + [False] * 2
+    assert silent in ordered[0] and silent not in ordered[-1]
+    assert area.clients[leaving].model.injection_w == 0
+    row, clocks = participation(opting), (participation(ahead), participation(behind))
+    assert row is not None and row.opted_out_until == BEGIN + 2 * QUARTER and row.non_responding_since is None
+    assert all(each is None or each.non_responding_since is None for each in clocks)
+    assert [ordered[-1], area.rms_cut > 0.7] == [{*range(MANY)} - {silent, leaving}, True]

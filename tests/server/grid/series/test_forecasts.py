@@ -10,7 +10,8 @@ from server.devices import enrolment
 from server.errors import Refused
 from server.grid.groups import virtualders
 from server.grid.series import forecasts, forecastvalues, measurements
-from server.models import Measurement, Membership, Meter, Series, VirtualDER
+from server.models import Measurement, Membership, Meter, Series, VirtualDER, db
+from server.resources import sql
 from tests import peers
 from tests.conftest import NOON
 
@@ -36,9 +37,10 @@ def ahead(quantity, steps=4, start=NOON, **options):
 def past(quantity, watts, days, end=NOON):
     """`watts(t)` was measured every interval for so many days."""
     starts = range(end - days * DAY, end, STEP)
-    Measurement.insert_many(
-        [{"vder": VirtualDER.get(), "quantity": quantity, "start": at, "value": watts(at)} for at in starts]
-    ).execute()
+    vder = VirtualDER.get().id
+    with db.atomic():
+        sql.insert("measurement", ("vder_id", "quantity", "start", "value", "devices_read"),
+                   [(vder, quantity, at, watts(at), 0) for at in starts])
 
 
 def hour(at):
