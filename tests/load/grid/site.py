@@ -117,7 +117,7 @@ class Planned:
         price = np.full(DAY, PRICE)
         price[NIGHT] = NIGHT_PRICE
         now = Fleet(Batteries(*[none] * 6, none.astype(int)), cars,
-                    Thermals(*[none] * 4, none.astype(int), none.astype(int), none.astype(bool)), none)
+                    Thermals(*[none] * 4, none.astype(int), none.astype(int), none, none), none)
         alone = _uncontrolled(cars, ahead) + _uncontrolled(coming, ahead)
         outlook = HorizonForecast(
             zero if self.priced else -alone, np.zeros((0, ahead)), zero, coming,
