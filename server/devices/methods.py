@@ -58,7 +58,7 @@ def put(context: RequestContext) -> Created | Changed:
     elif not access.writable(context.caller, document.audience):
         visible = retrieve.single(context.href, context.caller.lfdi) is not None
         raise Refused(403 if visible else 404, access.NOT_THERE)
-    data = _without_derived(context.match.row.name, data)
+    data = without_derived(context.match.row.name, data)
     change = store.put(context.href, data, caller=context.caller)
     return Created(context.href) if change.old is None and document is None else Changed()
 
@@ -77,7 +77,7 @@ def post(context: RequestContext) -> Created | Changed:
         audience = context.caller.lfdi
         if owner and retrieve.single(owner, context.caller.lfdi) is None:
             raise Refused(404, access.NOT_THERE)
-    data = _without_derived(item.name, data)
+    data = without_derived(item.name, data)
     change = store.post(name, context.href, data, audience, caller=context.caller)
     return Created(change.href) if change.old is None else Changed(change.href)
 
@@ -105,7 +105,7 @@ def _check_owner(context: RequestContext, href: str) -> None:
         raise Refused(403 if visible or not href else 404, access.NOT_THERE)
 
 
-def _without_derived(kind: str, data: Data) -> Data:
+def without_derived(kind: str, data: Data) -> Data:
     """Return data without what the server derives: the href, and the links to what is below.
 
     Many devices send back what they have read, with counts that are out of date.

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -130,6 +131,11 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("signal withdraw", "town --kind measured", ""),
     ("responses", "", ""),
     ("readings", "d1", ""),
+    ("resource post", "/msg {tmp}/program.xml", ""),
+    ("resource list", "/msg", ""),
+    ("resource get", "/msg/1", ""),
+    ("resource put", "/msg/1 {tmp}/program.xml --for d1", ""),
+    ("resource delete", "/msg/1 --yes", ""),
     ("poll-rate", "60 --kind EndDeviceList", ""),
     ("post-rate", "60 --device d1", ""),
     ("report day", "town --date 2025-06-15", ""),
@@ -199,6 +205,7 @@ def environment(server: None, peer: Any, tmp_path: Path) -> dict[str, str]:
         == 201
     )
     (tmp_path / "members.csv").write_text("device\nspare\n")
+    shutil.copy(ROOT / "tests/samples/MessagingProgram.xml", tmp_path / "program.xml")
     (tmp_path / "contracts.csv").write_text("device,block,kind,power_w\nd1,pump,load,5000\n")
     alarms.raise_alarm("quota", "device 1", "101 responses to one event, 100 are allowed")
     return {**os.environ, "COUNTERPOISE_DATABASE": settings.database, "COUNTERPOISE_CLOCK": clock.spec(),

@@ -29,12 +29,14 @@ from server.grid.groups import virtualders
 from server.grid.series import signals
 from server.models import AuditEntry, DispatchOrder, Plan, VirtualDER
 from server.operations.declaration import Operation
+from server.resources import store
 from tests import peers, prepared
 from tests.conftest import NOON
 from tests.ordered import create_order
 from tests.server.cli.test_ev import WANTED
 
 # What an operator types, and the `what` and `subject` of the entry that it leaves.
+SAMPLES = Path(__file__).parents[2] / "samples"
 ONE, TWO = f"{peers.lfdi(1)} one", f"{peers.lfdi(2)} two"
 CHANGES = {
     "enrol": (f"{peers.lfdi(9)} --name nine", "device enrol", f"{peers.lfdi(9)} nine"),
@@ -91,6 +93,9 @@ CHANGES = {
     "contract set": ("one --events 5", "contract set", ONE),
     "contract remove": ("one --block pump --yes", "contract remove", ONE),
     "contract import": ("{contracts}", "contract import", "{contracts}"),
+    "resource post": ("/msg {message_program}", "resource post", "/msg/2"),
+    "resource put": ("/msg/1 {message_program}", "resource put", "/msg/1"),
+    "resource delete": ("/msg/1 --yes", "resource delete", "/msg/1"),
     "poll-rate": ("60", "rate set", "poll"),
     "post-rate": ("60 --device one", "rate set", "post"),
 }
@@ -133,6 +138,8 @@ LOOKS = {
     "settings": "",
     "operations": "",
     "vder default": "solar",
+    "resource get": "/msg/1",
+    "resource list": "/msg",
     "poll-rate": "",
     "post-rate": "",
     "signal show": "",
@@ -248,6 +255,7 @@ def make_street(peer: Any) -> None:
     signals.put("street", "imbalance", [1000.0] * 96, NOON, 900)
     signals.put("solar", "price", [0.3] * 96, NOON - 900, 900)
     plans.save(plans.balance_of(virtualders.find("street")).vder, NOON, 900, PLAN, requested_by="bob")
+    store.add("MessagingProgram", "/msg", {"locale": "en", "primacy": 1})
     make_halted(peer)
 
 
@@ -259,6 +267,7 @@ def filled(words: str, folder: Path) -> str:
         contracts=folder / "contracts.csv",
         series=folder / "series.csv",
         envelope=folder / "envelope.csv",
+        message_program=SAMPLES / "MessagingProgram.xml",
         order=order,
         next=DispatchOrder.select(fn.max(DispatchOrder.id)).scalar() + 1,
         plan=plan,
