@@ -27,6 +27,9 @@ from tests.wsgi import Client
 
 NOON = 1_750_000_000 // 86400 * 86400 + 43200
 
+# For a test that takes seconds and shows what the engine has no part in, where another shows both engines.
+on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
 grid.load()
 # No test asserts a duration; and CI tries the same examples each time.
 hypothesis.settings.register_profile("counterpoise", deadline=None, derandomize="CI" in os.environ,

@@ -1,5 +1,6 @@
 """A thermostat and a charger at the real device interface, in one process, with the clock turned: load
-controls and flow reservations from the operator's command to the readings."""
+controls and flow reservations from the operator's command to the readings; one of each kind on both
+engines."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from server.grid.controls import drevents, evsessions, reservations
 from server.grid.fleet import power
 from server.resources import store
 from tests.clients.fixtures import LFDI, DeviceFixture, mean_injection_w, statuses
+from tests.conftest import on_sqlite
 
 COLD = Site("x", 60.0, 0.0)
 WINTER = 1_768_478_400 // DAY * DAY
@@ -36,6 +38,7 @@ def thermostat(start: Callable[..., DeviceFixture]) -> DeviceFixture:
     return device
 
 
+@on_sqlite
 def test_a_thermostat_tells_that_it_follows_and_what_it_could_shed(thermostat: DeviceFixture) -> None:
     assert not thermostat.details("error")
     assert store.get("/edev/1/fsa/1").submitted["DemandResponseProgramListLink"]["all"] == 1
@@ -48,6 +51,7 @@ def test_a_thermostat_tells_that_it_follows_and_what_it_could_shed(thermostat: D
     assert (latest["sheddablePower"]["value"] > 0) == (thermostat.model.injection_w < 0)
 
 
+@on_sqlite
 def test_an_offset_is_followed_to_its_end_and_answered_with_what_was_done(thermostat: DeviceFixture) -> None:
     usual = thermostat.model
     event = drevents.create("street", {"Offset": {"heatingOffset": 100}}, 7200, clock.now() + 600)
@@ -63,6 +67,7 @@ def test_an_offset_is_followed_to_its_end_and_answered_with_what_was_done(thermo
     assert thermostat.details("control")[-1] == "nothing" and usual.setpoint_c == thermostat.model.setpoint_c
 
 
+@on_sqlite
 def test_heat_ahead_then_use_less(thermostat: DeviceFixture) -> None:
     drevents.create("street", {"SetPoint": {"heatingSetpoint": 2250}}, 3600, clock.now() + 120, forward=True)
     thermostat.run(120 + 3600)
@@ -74,6 +79,7 @@ def test_heat_ahead_then_use_less(thermostat: DeviceFixture) -> None:
     assert thermostat.model.indoor_c > 19
 
 
+@on_sqlite
 @pytest.mark.parametrize("mandatory, expected", [(False, [1, 2, 4, 10]), (True, [1, 2, 3])])
 def test_comfort_is_left_only_where_the_contract_says_so(start: Callable[..., DeviceFixture], mandatory: bool,
                                                          expected: list[int]) -> None:
@@ -90,6 +96,7 @@ def test_comfort_is_left_only_where_the_contract_says_so(start: Callable[..., De
         assert 0 < row["overridden_s"] < 10 * 3600
 
 
+@on_sqlite
 def test_a_short_override_within_what_is_allowed_counts(thermostat: DeviceFixture) -> None:
     event = drevents.create(
         "street", {"Offset": {"heatingOffset": 10}}, 1800, clock.now() + 60, override_s=600
@@ -143,6 +150,7 @@ def test_a_car_comes_asks_is_granted_charges_and_is_full(start_charger: Callable
     assert not device.details("error")
 
 
+@on_sqlite
 @pytest.mark.parametrize("every", [0, 300, 900])
 def test_a_car_asks_when_it_is_plugged_in_and_draws_nothing_before(
     start_charger: Callable[..., DeviceFixture], every: int
@@ -160,6 +168,7 @@ def test_a_car_asks_when_it_is_plugged_in_and_draws_nothing_before(
     assert vehicle["timeChargeIsNeeded"] == STAY.departure
 
 
+@on_sqlite
 def test_a_grant_is_followed_to_the_second_and_to_the_watt_hour_in_coarse_steps(
     start_charger: Callable[..., DeviceFixture],
 ) -> None:
@@ -178,6 +187,7 @@ def test_a_grant_is_followed_to_the_second_and_to_the_watt_hour_in_coarse_steps(
         900: 1000, 1800: 1000, 2700: 1000, 3600: 1000, 4500: 1000, 5400: 100}
 
 
+@on_sqlite
 def test_one_grant_after_the_other_is_one_request(start_charger: Callable[..., DeviceFixture]) -> None:
     """Each for a quarter of an hour, as the balance gives them: the car asks for no more than it has."""
     device = start_charger(rate=300, import_limit_w=0)
@@ -192,6 +202,7 @@ def test_one_grant_after_the_other_is_one_request(start_charger: Callable[..., D
     assert not device.details("error")
 
 
+@on_sqlite
 def test_what_was_granted_for_a_while_between_two_polls_is_followed_all_the_same(
     start_charger: Callable[..., DeviceFixture],
 ) -> None:
@@ -205,6 +216,7 @@ def test_what_was_granted_for_a_while_between_two_polls_is_followed_all_the_same
     assert device.model.absorbed_wh - before == pytest.approx(4000 * 300 / 3600, abs=5)
 
 
+@on_sqlite
 def test_until_it_is_granted_something_a_car_waits_but_not_too_long(
     start_charger: Callable[..., DeviceFixture],
 ) -> None:
@@ -216,6 +228,7 @@ def test_until_it_is_granted_something_a_car_waits_but_not_too_long(
     assert 4 in statuses()
 
 
+@on_sqlite
 def test_a_revised_grant_is_followed_from_its_start(start_charger: Callable[..., DeviceFixture]) -> None:
     device = start_charger()
     device.run_until(STAY.arrival + 600)
@@ -227,6 +240,7 @@ def test_a_revised_grant_is_followed_from_its_start(start_charger: Callable[...,
     assert statuses() == [1, 2, 1, 2, 7] or statuses() == [1, 2, 1, 7, 2]
 
 
+@on_sqlite
 def test_no_more_energy_is_taken_than_was_granted(start_charger: Callable[..., DeviceFixture]) -> None:
     device = start_charger()
     device.run_until(STAY.arrival + 600)
@@ -246,6 +260,7 @@ def test_a_grant_taken_back_stops_the_charge(start_charger: Callable[..., Device
     assert device.model.injection_w == 0 and statuses() == [1, 2, 6]
 
 
+@on_sqlite
 def test_a_car_that_leaves_takes_its_request_back(start_charger: Callable[..., DeviceFixture]) -> None:
     device = start_charger(import_limit_w=0)
     device.run_until(STAY.arrival + 600)

@@ -32,7 +32,7 @@ from server.models import DispatchOrder as Order
 from server.models import Participation, Share
 from tests import peers
 from tests.clients.inprocess import InProcess
-from tests.conftest import NOON
+from tests.conftest import NOON, on_sqlite
 from tests.load.grid.devicemodels import EMPTY_SITE, QUARTER, RestingBattery
 
 AREA, MANY, LEAD = "town", 10, 300
@@ -196,7 +196,6 @@ def participation(number: int) -> Participation | None:
 
 
 WELL = 0.88
-on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 @on_sqlite

@@ -21,7 +21,7 @@ from server.models import Device as Enrolled
 from server.resources import store
 from tests import peers
 from tests.clients.inprocess import InProcess
-from tests.conftest import NOON
+from tests.conftest import NOON, on_sqlite
 from tests.ordered import create_order
 
 STEP = 900
@@ -71,6 +71,7 @@ def read(number, start, end):
     return mean
 
 
+@on_sqlite
 @pytest.mark.parametrize("watts", [2000, -2000])
 def test_a_battery_that_is_ordered_to(live, watts):
     (client,), until = live(Battery(name="one", site=EVENING))
@@ -106,6 +107,7 @@ def test_a_battery_of_an_area_in_balance(live, imbalance):
     assert read(1, T + 120, T + STEP - 60) == pytest.approx(client.model.injection_w, rel=0.1)
 
 
+@on_sqlite
 def test_a_car_that_asks_charges_as_it_is_granted(live):
     (client,), until = live(EvCharger(name="one", site=EVENING))
     until(T - 300)
@@ -123,6 +125,7 @@ def test_a_car_that_asks_charges_as_it_is_granted(live):
     assert session["energy_wh"] > 0 and session["served_wh"] > 500
 
 
+@on_sqlite
 @pytest.mark.parametrize("imbalance, charges", [(40_000.0, False), (-16_000.0, True)])
 def test_a_car_of_an_area_in_balance(live, imbalance, charges):
     """Where too much is drawn (+) it waits, where too little (-) it charges."""
@@ -137,6 +140,7 @@ def test_a_car_of_an_area_in_balance(live, imbalance, charges):
     assert read(1, T + 180, T + STEP - 180) == pytest.approx(client.model.injection_w, abs=50)
 
 
+@on_sqlite
 def test_a_car_that_offers_gives_as_it_is_granted(live):
     """Discharge is negative in a FlowReservation, from what the car asks to what it is granted; injection in
     its readings."""
@@ -162,6 +166,7 @@ def test_a_car_that_offers_gives_as_it_is_granted(live):
     assert session["vehicle"]["energyRequestNow"]["value"] > 0 and session["answer"] == "started"
 
 
+@on_sqlite
 def test_a_car_that_offers_in_an_area_in_balance(live):
     """No plan takes an offer for a need; it gives what the area lacks, and what an operator takes of it."""
     (client,), until = live(EvCharger(name="one", site=EVENING, max_discharge_w=5000.0, spare_wh=9000.0))
@@ -184,6 +189,7 @@ def test_a_car_that_offers_in_an_area_in_balance(live):
     assert client.model.injection_w == pytest.approx(3000, abs=50), "nor is it called off by the balance"
 
 
+@on_sqlite
 @pytest.mark.parametrize("forward", [False, True])
 def test_a_thermostat_that_is_to_draw_less_or_more(live, forward):
     clock.turn_to(WINTER)

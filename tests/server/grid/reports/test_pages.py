@@ -6,9 +6,11 @@ import pytest
 
 from server.grid.groups import virtualders
 from server.grid.reports import charts, pages, reports
+from tests.conftest import on_sqlite
 from tests.server.grid.reports.conftest import MARKUP
 
 
+@on_sqlite
 @pytest.mark.parametrize("which", ["event", "day", "month"])
 def test_a_page_stands_alone_and_is_well_formed(day, evening, tmp_path, which):
     ask = {
