@@ -21,6 +21,7 @@ SUMMARIES: Mapping[str, str] = {
     "stop": "Stop all generation of a virtual DER, until it is resumed.",
     "resume": "Let a virtual DER that was stopped generate again.",
     "dr": "Ask the loads of a virtual DER to use less, or more before.",
+    "message": "Text messages that devices show to their owners.",
     "ev": "Flow reservations of chargers and storage.",
     "signal": "What the grid requires of an area.",
     "envelope": "Limits of connection points over time.",

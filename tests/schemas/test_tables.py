@@ -18,7 +18,8 @@ TABLES = {file.stem: tomllib.loads(file.read_text("utf-8")) for file in sorted(F
 ROWS: dict[str, dict[str, Any]] = {name: row for table in TABLES.values() for name, row in table.items()}
 FACTS = {row["resource"]: row for row in csv.DictReader(
     (Path(__file__).parents[1] / "data" / "resources.csv").read_text("utf-8").splitlines())}
-OUR_OWN = {"AssignedDERProgramList", "AssignedDemandResponseProgramList", "ConnectionPoint"}
+OUR_OWN = {"AssignedDERProgramList", "AssignedDemandResponseProgramList", "AssignedMessagingProgramList",
+           "ConnectionPoint"}
 KEYS = {"path", "modes", "element", "of", "query", "order", "posted", "writer", "response", "statuses",
         "publisher", "assigned", "quota", "private"}
 # Beyond the one element that the description names.

@@ -94,10 +94,10 @@ def set_stopped(vders: Collection[VirtualDER], stopped: bool) -> None:
 
 
 def remove(vder: VirtualDER) -> None:
-    """Remove the programs of a virtual DER."""
-    for row in reversed(_OWN):
-        if store.get(href(vder, row.name)) is not None:
-            store.remove(href(vder, row.name))
+    """Remove the programs of a virtual DER: those that it publishes, and others for its members."""
+    for row in reversed(_ASSIGNED):
+        for program in documents.select("parent = ? AND audience = ?", row.path, vder_audience(vder.id)):
+            store.remove(program.href)
 
 
 def live_controls(vder: VirtualDER) -> list[Document]:

@@ -22,7 +22,7 @@ from server.cli.reference import declared
 from server.config import settings
 from server.devices import enrolment, lastcontact
 from server.grid.balance import plans
-from server.grid.controls import defaultcontrols, dercontrols, drevents, operatingenvelopes
+from server.grid.controls import defaultcontrols, dercontrols, drevents, messages, operatingenvelopes
 from server.grid.dispatch import stops
 from server.grid.fleet import contracts, participation
 from server.grid.groups import virtualders
@@ -93,7 +93,9 @@ CHANGES = {
     "contract set": ("one --events 5", "contract set", ONE),
     "contract remove": ("one --block pump --yes", "contract remove", ONE),
     "contract import": ("{contracts}", "contract import", "{contracts}"),
-    "resource post": ("/msg {message_program}", "resource post", "/msg/2"),
+    "message send": ("solar hello --duration 1h", "message send", "solar /msg/3/txt/1"),
+    "message cancel": ("/msg/2/txt/1", "message cancel", "/msg/2/txt/1"),
+    "resource post": ("/msg {message_program}", "resource post", "/msg/3"),
     "resource put": ("/msg/1 {message_program}", "resource put", "/msg/1"),
     "resource delete": ("/msg/1 --yes", "resource delete", "/msg/1"),
     "poll-rate": ("60", "rate set", "poll"),
@@ -138,6 +140,8 @@ LOOKS = {
     "settings": "",
     "operations": "",
     "vder default": "solar",
+    "message list": "",
+    "message show": "/msg/2/txt/1",
     "resource get": "/msg/1",
     "resource list": "/msg",
     "poll-rate": "",
@@ -256,6 +260,7 @@ def make_street(peer: Any) -> None:
     signals.put("solar", "price", [0.3] * 96, NOON - 900, 900)
     plans.save(plans.balance_of(virtualders.find("street")).vder, NOON, 900, PLAN, requested_by="bob")
     store.add("MessagingProgram", "/msg", {"locale": "en", "primacy": 1})
+    messages.send("street", "storm", 600)
     make_halted(peer)
 
 

@@ -17,11 +17,11 @@ from server.resources import store, table
 
 ROOT = Path(__file__).parents[4]
 ASSIGNED = """
-[AssignedMessagingProgramList]
-path    = "/fsa/<int:vder>/msg"
+[AssignedTariffProfileList]
+path    = "/fsa/<int:vder>/tp"
 modes   = "MMEEE"
-element = "MessagingProgramList"
-of      = "MessagingProgramList"
+element = "TariffProfileList"
+of      = "TariffProfileList"
 query   = "sl"
 order   = ["-mRID"]
 """
@@ -39,10 +39,10 @@ hooks.run_seeds()
 lfdi = "A" * 40
 device = enrolment.enrol(lfdi, name="one")
 street = virtualders.create("street", members=["one"])
-fields = {"description": "Notices", "locale": "en", "primacy": 1}
-program = store.add("MessagingProgram", "/msg", fields, audience=f"vder:{street['id']}")
+fields = {"description": "By the hour", "primacy": 1, "serviceCategoryKind": 0}
+program = store.add("TariffProfile", "/tp", fields, audience=f"vder:{street['id']}")
 (assignment,) = store.items("/edev/1/fsa")
-link = assignment.submitted["MessagingProgramListLink"]
+link = assignment.submitted["TariffProfileListLink"]
 match = table.match(link["href"])
 caller = access.caller(lfdi, 1)
 context = requestcontext.RequestContext(caller, match, link["href"], 2018, "", lambda: ("", {}))
@@ -50,16 +50,16 @@ page = hooks.instead_of("GET", match.row.name)(context)
 print(link, page.name, len(page.page.items))
 store.remove(program)
 (assignment,) = store.items("/edev/1/fsa")
-print("MessagingProgramListLink" in assignment.submitted, "DERProgramListLink" in assignment.submitted)
+print("TariffProfileListLink" in assignment.submitted, "DERProgramListLink" in assignment.submitted)
 """
 
 
-def test_messages_are_assigned_by_the_table_alone(tmp_path: Path) -> None:
-    """Schemas in which messages are assigned, and no line of code."""
+def test_tariffs_are_assigned_by_the_table_alone(tmp_path: Path) -> None:
+    """Schemas in which tariffs are assigned, and no line of code."""
     shutil.copytree(ROOT / "schemas", tmp_path / "schemas")
-    file = tmp_path / "schemas" / "messaging.toml"
+    file = tmp_path / "schemas" / "pricing.toml"
     text = file.read_text().replace(
-        '[MessagingProgramList]', '[MessagingProgramList]\nassigned = "AssignedMessagingProgramList"')
+        '[TariffProfileList]', '[TariffProfileList]\nassigned = "AssignedTariffProfileList"')
     file.write_text(text + ASSIGNED)
     process = subprocess.run(
         [sys.executable, "-c", SCRIPT, f"sqlite:///{tmp_path}/test.db"],
@@ -67,7 +67,7 @@ def test_messages_are_assigned_by_the_table_alone(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"})
     assert process.stderr == ""
     assert process.stdout.splitlines() == [
-        "{'href': '/fsa/1/msg', 'all': 1} MessagingProgramList 1", "False True"]
+        "{'href': '/fsa/1/tp', 'all': 1} TariffProfileList 1", "False True"]
 
 
 def test_what_the_table_says_of_programs_fits_the_schema() -> None:
