@@ -3,8 +3,8 @@
 Read it from the bottom up, the way imports go: `drivers`, `systemclock` and `clock`, `errors`, `units`,
 `differences`, `actors`, `quantitytexts`, `durationtexts`, `config`; `logs`; `models` (the tables); `backups`
 (copies of all of them), `alarms`, `diskspace`, `timekeeping`; `resources` (what a resource of the standard
-is and how it is kept); `audit` and `auditarchive`, `devices`, `functionsets`; `grid` (the DERMS);
-`operations` (what operators can do); `worker`; and at the top, side by side, `protocol` (the device
+is and how it is kept); `audit` and `auditarchive`, `devices`, `notifications`, `functionsets`; `grid` (the
+DERMS); `operations` (what operators can do); `worker`; and at the top, side by side, `protocol` (the device
 interface) and `cli` (the operator interface).
 """
 from __future__ import annotations

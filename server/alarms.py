@@ -55,6 +55,10 @@ KINDS = {
         Severity.WARNING, "Correct it at the device, or set it with `counterpoise device rate`."),
     "implausible state of charge": AlarmKind(Severity.WARNING, "Correct what the device reports."),
     "implausible request": AlarmKind(Severity.WARNING, "Correct what the device asks for.", HOUR_S),
+    "undelivered": AlarmKind(
+        Severity.WARNING,
+        "Ask who runs the receiver whether it is reachable, and by an address that it may have "
+        "(`counterpoise subscription list`).", 24 * HOUR_S),
     "untimely reading": AlarmKind(Severity.WARNING, "Set the clock of the device.", HOUR_S),
     "implausible reading": AlarmKind(
         Severity.WARNING,

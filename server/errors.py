@@ -7,7 +7,9 @@ class Refused(Exception):
 
     `status` is the HTTP status a device is answered with, `why` names the place and the reason in words for
     the person who reads it. `headers` go with the answer (Allow with a 405, Retry-After with a 503).
+    `reason_code` is the Error's, where it is not the one of the status.
     """
+    reason_code: int | None = None
 
     def __init__(self, status: int, why: str, **headers: str):
         super().__init__(why)

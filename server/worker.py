@@ -25,6 +25,7 @@ from server.grid.series import measurements, readingsums
 from server.models import check_schema, discard_connection, inuse
 from server.models.diskfull import is_disk_full
 from server.models.unavailable import DATABASE_ERRORS, LoginRefused, reason, verb
+from server.notifications import service
 from server.resources import readingdays, refresh, retention
 
 log = logging.getLogger(__name__)
@@ -114,10 +115,17 @@ def purge() -> int:
     return removed + archived
 
 
+def deliver_due() -> int:
+    """Deliver the notifications that are due; a worker that runs does so all the time, beside its duties."""
+    service.deliver_due()
+    return 0
+
+
 def run_once(open_database: Callable[[], None]) -> None:
     """Do what is due. Raises one of DATABASE_ERRORS where the database does not answer."""
     open_database()
     turn()
+    perform("delivering notifications", deliver_due)
     perform("removing what is old", purge)
 
 
@@ -146,6 +154,7 @@ def _run(open_database: Callable[[], None], stop: threading.Event, held: ExitSta
                 open_database()
                 is_open = True
                 held.enter_context(inuse.hold(settings.database))
+                held.enter_context(service.running())
                 logging.getLogger(logs.START).info(
                     "the worker has started, on the database %s (%s), in the time zone %s",
                     masked(settings.database), settings.place("database"), settings.timezone)

@@ -47,6 +47,7 @@ class Client:
             "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
             "QUERY_STRING": quote(query, safe=string.printable),
             "RAW_URI": href,
+            "REMOTE_ADDR": "10.0.0.1",
             "SERVER_NAME": "localhost",
             "SERVER_PORT": "443",
             "SERVER_PROTOCOL": "HTTP/1.1",

@@ -54,8 +54,8 @@ def _settings() -> Iterator[_Finding]:
 
 
 def _certificates() -> Iterator[_Finding]:
+    from server.devices.revocation import BadRevocationList
     from server.protocol import credentials
-    from server.protocol.revocation import BadRevocationList
     names = ("client_ca",) if settings.proxies else ("certificate", "client_ca")
     paths = [str(getattr(settings, name)) for name in names]
     if not all(Path(path).is_file() for path in paths):

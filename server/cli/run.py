@@ -27,14 +27,16 @@ def gunicorn() -> list[str]:
 
 def prepare() -> dict[str, str]:
     """Make the database ready and set the clock's pace for every process; their environment."""
-    from server.resources import pollrates, store
+    from server.resources import outbox, pollrates, store
     common.open_database(create=True)
     if settings.clock:
         clock.follow(settings.clock)
         settings.clock = clock.spec()
     _save("clock", settings.clock)
     if _save("rates", pollrates.general()):
-        store.apply_rates()
+        with store.transaction():
+            store.apply_rates()
+            outbox.rates_changed()
     common.close()
     return settings.environment()
 

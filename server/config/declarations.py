@@ -5,7 +5,7 @@ from server.config import checks
 from server.config.setting import Setting
 
 STORE, DEVICE_INTERFACE, CERTIFICATES = "Store", "Device interface", "Certificates and proxies"
-QUOTAS = "Quotas of a device"
+QUOTAS, NOTIFICATIONS = "Quotas of a device", "Notifications"
 DEVICES, OPERATORS, BALANCE = "What devices are told", "Operators", "Balance"
 PRICES = "Prices of the balance"
 PLAUSIBILITY, LOGGING, CLOCK = "Plausibility", "Logging", "Clock"
@@ -67,7 +67,7 @@ _DECLARATIONS = (
     Setting(name="quota_reservation_requests", group=QUOTAS, default=16, unit="FlowReservationRequests",
             least=1, most=MANY, help="requests of a device that are neither cancelled nor over"),
     Setting(name="quota_subscriptions", group=QUOTAS, default=32, unit="Subscriptions", least=1, most=MANY,
-            help="subscriptions that a device may have"),
+            help="subscriptions that a device may have; an aggregator as many again for each of its devices"),
     Setting(name="quota_items", group=QUOTAS, default=256, unit="items", least=1, most=MANY,
             help="items that a device may have in any other list"),
     Setting(name="quota_document_bytes", group=QUOTAS, default=1 << 16, unit="bytes", least=1024,
@@ -164,6 +164,20 @@ _DECLARATIONS = (
     Setting(name="reservation_policy", group=DEVICES, default="earliest", unit="policy",
             choices=("earliest", "off"), was="grants",
             help="answer to a FlowReservationRequest: earliest grants at once, off leaves it to `ev grant`"),
+
+    Setting(name="notification_networks", group=NOTIFICATIONS, default="", unit="addresses",
+            check=checks.NETWORKS,
+            help="addresses or networks that notifications may be sent to, besides the address from which a "
+                 "device subscribes; those of this machine and of its link only by a network within them",
+            why="a device shall not make the server connect to whatever it names"),
+    Setting(name="notification_interval_s", group=NOTIFICATIONS, default=5, unit="s", least=0, most=HOUR,
+            help="least time between notifications of a subscription; changes meanwhile come in one"),
+    Setting(name="notification_retry_hours", group=NOTIFICATIONS, default=24, unit="h", least=1, most=8760,
+            help="how long a notification is tried that its receiver does not take; then the "
+                 "subscription ends"),
+    Setting(name="subscription_hours", group=NOTIFICATIONS, default=0, unit="h", least=0, most=876_000,
+            help="time after which a subscription ends that its device has not renewed; 0 for never",
+            why="clients renew daily, if at all; without contact they lose theirs anyway"),
 
     Setting(name="operator", group=OPERATORS, default="", unit="name",
             help="your name in the audit log, unless --as gives another; empty: your login name"),

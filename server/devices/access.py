@@ -36,7 +36,8 @@ class Caller(NamedTuple):
     """The caller of a request.
 
     `number` is the one in the href of its EndDevice, 0 if it is not enrolled. `state` is that of its Device
-    row or "", `edition` the edition of the standard in which the request is made.
+    row or "", `edition` the edition of the standard in which the request is made. Of a write, `address` is
+    its IP address ("" behind a proxy), and `base` is how it addresses this server (https://host).
     """
     lfdi: Lfdi
     sfdi: int
@@ -44,6 +45,8 @@ class Caller(NamedTuple):
     state: str = ""
     kind: str = ""
     edition: int = 2018
+    address: str = ""
+    base: str = ""
 
     @property
     def enrolled(self) -> bool:

@@ -16,7 +16,7 @@ from server.config import settings
 from server.devices import access, identity
 from server.errors import Refused
 from server.models import EVERYONE, JSON, Audience, Device
-from server.resources import documents, sql, store, table
+from server.resources import documents, outbox, sql, store, table
 from server.resources.hooks import Change, after, after_all, before, rebuild, seed
 from server.units import Href, Lfdi
 
@@ -60,6 +60,7 @@ def release_managed(aggregator: Lfdi) -> None:
     Device.update(manager="").where(Device.manager == aggregator).execute()
     own = (EVERYONE, aggregator)
     Audience.delete().where((Audience.lfdi == aggregator) & Audience.audience.not_in(own)).execute()
+    outbox.audiences_changed([aggregator])
     rerender(*managed)
 
 

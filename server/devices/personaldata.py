@@ -20,8 +20,8 @@ from server.devices import enrolment, identity
 from server.errors import Refused
 from server.models import (AlarmRecord, Audience, AuditEntry, Balance, Counter, Device, DispatchOrder,
                            Document, ErasedMember, KeyValue, Measurement, MembershipWork, Plan, PointEnvelope,
-                           QuarterHours, Rate, Reading, ReadingSet, ResponseRecord, Series, Share, Table,
-                           ThermalParameters, VirtualDER, tables, vder_audience)
+                           QuarterHours, Rate, Reading, ReadingSet, ResourceChange, ResponseRecord, Series,
+                           Share, Subscription, Table, ThermalParameters, VirtualDER, tables, vder_audience)
 from server.resources import sql, store
 from server.units import Instant, Lfdi
 
@@ -125,6 +125,8 @@ HOLDINGS = (
     Holding(Reading, lambda about: Reading.set.in_(ReadingSet.select(ReadingSet.id).where(_sets(about)))),
     Holding(QuarterHours, lambda about: QuarterHours.meter.in_(about.meters)),
     Holding(Rate, lambda about: Rate.lfdi == about.lfdi),
+    Holding(Subscription, lambda about: Subscription.lfdi == about.lfdi),
+    Holding(ResourceChange, lambda about: ResourceChange.audience == about.lfdi),
     Holding(AlarmRecord, _alarms),
     Holding(PointEnvelope, lambda about: PointEnvelope.vder == about.vder),
     Holding(ThermalParameters, lambda about: ThermalParameters.vder == about.vder),

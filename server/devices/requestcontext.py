@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from server.config import settings
 from server.devices.access import Caller
 from server.errors import Refused
-from server.resources import codec, refresh, retrieve
+from server.resources import codec, pollrates, refresh, retrieve, schema, subscribability, table
 from server.resources.table import Match
 
 Data = dict[str, Any]
@@ -90,12 +90,31 @@ class RequestContext(NamedTuple):
 
     def fragment(self, name: str, data: Data) -> Fragment:
         """Return the result with this data, at the requested href."""
-        return Fragment(name, codec.fragment(name, {"href": self.href, **data}, self.edition))
+        data = {"href": self.href, **data, **subscribability.attribute(self.match.row.name)}
+        return Fragment(name, codec.fragment(name, data, self.edition))
 
     def moved(self, name: str, document: retrieve.Single, href: str) -> Fragment:
         """Return the result with a document that is stored at another href, at the requested one."""
         stored, requested = b'href="%s"' % href.encode(), b'href="%s"' % self.href.encode()
-        return Fragment(name, document.body.replace(stored, requested, 1))
+        body = document.body.replace(stored, requested, 1)
+        of_stored, of_requested = map(subscribability.of, (name, self.match.row.name))
+        if of_stored != of_requested:
+            body = body.replace(b' subscribable="%d"' % of_stored, b' subscribable="%d"' % of_requested, 1)
+        return Fragment(name, body)
+
+    def represent(self, result: Fragment | ListPage) -> Fragment:
+        """Return what a GET has found as the resource that is served."""
+        if isinstance(result, Fragment):
+            return result
+        name, page = result
+        row = self.match.row
+        attributes = {"href": self.href, "all": page.all, "results": len(page.items),
+                      **subscribability.attribute(row.name)}
+        if "pollRate" in schema.type_spec(name).by_key:
+            attributes["pollRate"] = pollrates.poll(name, self.caller.lfdi)
+        item = table.item(row.name)
+        assert item is not None, name
+        return Fragment(name, codec.page(name, attributes, item.element, page.items, self.edition))
 
 
 def list_parameters(query: str, accepted: str) -> ListParameters:

@@ -8,8 +8,8 @@ from server.config import settings
 from server.devices import access
 from server.devices.requestcontext import Fragment, ListPage, RequestContext
 from server.errors import Refused
-from server.resources import codec, meterreadings, retrieve, sql, table
-from server.resources.hooks import instead
+from server.resources import codec, meterreadings, outbox, retrieve, sql, subscribability, table
+from server.resources.hooks import PostedReading, instead, on_readings
 from server.units import Href, Instant
 
 Data = dict[str, Any]
@@ -58,7 +58,7 @@ def readings(context: RequestContext) -> ListPage:
         "ORDER BY sort, number LIMIT ? OFFSET ?", *of_set, *values, limit, start)
     items = []
     for number, *columns in rows:
-        data = meterreadings.data(f"{context.href}/{number}", *columns)
+        data = meterreadings.data(f"{context.href}/{number}", *columns) | subscribability.attribute("Reading")
         items.append(("Reading", codec.fragment("Reading", data, context.edition)))
     return ListPage("ReadingList", retrieve.Page(_count_readings(of_set), items))
 
@@ -79,6 +79,14 @@ def reading(context: RequestContext) -> Fragment:
     if row is None:
         raise Refused(404, access.NOT_THERE)
     return context.fragment("Reading", meterreadings.data(context.href, *row))
+
+
+@on_readings
+def _tell_subscribers(meter: Href, readings: list[PostedReading], replaced_until: Instant | None) -> None:
+    if outbox.watching():
+        row = sql.row("SELECT audience FROM document WHERE href = ?", meter)
+        if row is not None:
+            outbox.measured(f"{meter}/rs", row[0], [reading.value for reading in readings])
 
 
 def _later_than(after: int | None) -> tuple[str, list[int]]:

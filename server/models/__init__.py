@@ -2,7 +2,8 @@
 
 Read `base` (what every table has), `documents` (resources, readings, responses), `devices`, `groups` (virtual
 DERs), `orders`, `contracts` (of businesses), `envelopes` (limits of connection points), `fleet` (what is
-known of members), `series` (signals, measurements), `plans`, `alarms` and `auditlog`; `pages` reads long
+known of members), `series` (signals, measurements), `plans`, `subscriptions` (and what is due to them),
+`alarms` and `auditlog`; `pages` reads long
 lists; `statements` tells those that are wrong; `diskfull` and `unavailable` tell the errors of a full disk,
 and of a database that does not answer, from others; `postgres` does not wait for a frozen PostgreSQL, and
 keeps nothing in a session where a pooler lends it; `inuse` and `turns` are locks beside SQLite. `Document`
@@ -38,6 +39,7 @@ from server.models.groups import Membership, MembershipChange, MembershipWork, V
 from server.models.orders import DispatchOrder, ErasedMember, Share
 from server.models.plans import Balance, Plan
 from server.models.series import Measurement, QuarterHours, Series
+from server.models.subscriptions import ResourceChange, Subscription
 from server.models.unavailable import DATABASE_ERRORS
 
 T = TypeVar("T")
@@ -176,11 +178,13 @@ def pending() -> list[str]:
 
 
 _known: frozenset[str] = frozenset()
-_SELECT_REQUIREMENT = f"SELECT value FROM key_value WHERE name = '{runner.REQUIREMENT}'"
+_SELECT_REQUIREMENT = ("SELECT value, EXISTS (SELECT 1 FROM subscription) FROM key_value "
+                       f"WHERE name = '{runner.REQUIREMENT}'")
 
 
-def check_schema() -> None:
+def check_schema() -> bool:
     """Refuse (503) to go on where a newer version has changed the tables in a way that this one cannot share.
+    Return whether anybody subscribes to anything, which every writer has to know (see resources.changes).
 
     Within a transaction that excludes migrations, nothing that follows meets other tables.
     """
@@ -190,6 +194,7 @@ def check_schema() -> None:
         raise Refused(503, "a newer version of this program has upgraded the database, and this one cannot "
                            f"share it: it does not know {required}. Stop this one, and start the newer",
                       Retry_After="60")
+    return row is None or bool(row[1])
 
 
 def is_postgres() -> bool:
@@ -207,7 +212,7 @@ __all__ = [
     "Counter", "DefaultBehaviour", "DerState", "Device", "DeviceType", "DispatchOrder", "Document",
     "EVERYONE", "ErasedMember", "JSON", "KeyValue", "Measurement", "Membership", "MembershipChange",
     "MembershipWork", "Meter", "NOBODY", "Participation", "Plan", "PointEnvelope", "QuarterHours", "Rate",
-    "RatingOverride", "Reading", "ReadingSet", "ResponseRecord", "Series", "Share", "Table",
-    "ThermalParameters", "ThermalState", "VirtualDER", "among",
+    "RatingOverride", "Reading", "ReadingSet", "ResourceChange", "ResponseRecord", "Series", "Share",
+    "Subscription", "Table", "ThermalParameters", "ThermalState", "VirtualDER", "among",
     "check_schema", "chunked", "connect", "db", "discard_connection", "first_statement", "hold_open",
     "is_postgres", "migrate", "open_database", "pending", "tables", "vder_audience", "vder_of_audience"]

@@ -9,7 +9,7 @@ from server.devices import enrolment
 from server.errors import BadArgument
 from server.models import Rate
 from server.operations.declaration import Arg, Group, Role
-from server.resources import pollrates, store, table
+from server.resources import outbox, pollrates, store, table
 from server.units import Lfdi, Seconds
 
 poll_rate, post_rate = Group("poll-rate"), Group("post-rate")
@@ -38,8 +38,11 @@ def _state(purpose: str) -> dict[str, Any]:
 
 @audit.audited("rate set", "{purpose}", state=_state)
 def _set(purpose: str, kind: str, lfdi: str, interval_s: int | None) -> None:
-    pollrates.set_rate(purpose, kind, lfdi, interval_s)
-    store.apply_rates(lfdi)
+    with store.transaction():
+        pollrates.set_rate(purpose, kind, lfdi, interval_s)
+        store.apply_rates(lfdi)
+        if purpose == "poll":
+            outbox.rates_changed(kind, lfdi)
 
 
 def _show_or_set(purpose: str, interval_s: int | None, kind: str, device: str, clear: bool) -> list[RateRow]:

@@ -15,7 +15,6 @@ from server.errors import Refused
 from server.protocol.message import REASON_CODES
 from server.resources import codec
 from server.resources.codes import ReasonCode
-from server.resources.quotas import OverQuota
 
 SEP_XML = "application/sep+xml"
 LEVEL_2023 = "application/sep+xml; level=-S2"
@@ -76,10 +75,9 @@ def empty(status: int, location: str = "") -> Answer:
 
 def error(refused: Refused) -> Answer:
     """Return an `<Error>`. The message is a comment in it, since the type has no element for it."""
-    code = REASON_CODES.get(refused.status, ReasonCode.VALUES)
-    if isinstance(refused, OverQuota) and refused.status == 403:
-        code = ReasonCode.LIMIT
-    data: dict[str, int] = {"reasonCode": code}
+    code = refused.reason_code
+    data: dict[str, int] = {
+        "reasonCode": REASON_CODES.get(refused.status, ReasonCode.VALUES) if code is None else code}
     retry = refused.headers.get("Retry-After")
     if retry:
         data["maxRetryDuration"] = int(retry)

@@ -12,9 +12,9 @@ from typing import NamedTuple
 from OpenSSL import SSL
 
 from server.config import settings
+from server.devices.revocation import Revocations
 from server.protocol import tls
 from server.protocol.proxy import Proxies
-from server.protocol.revocation import Revocations
 from server.protocol.tls import Further
 from server.protocol.trust import Authorities
 

@@ -15,9 +15,9 @@ from OpenSSL import SSL
 
 from server import logs, models
 from server.config import BadSettings, checks, settings
+from server.devices.revocation import BadRevocationList
 from server.models import inuse
 from server.protocol import credentials, startup
-from server.protocol.revocation import BadRevocationList
 
 
 class Logger(glogging.Logger):

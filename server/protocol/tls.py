@@ -21,7 +21,7 @@ from OpenSSL import SSL, crypto
 from OpenSSL._util import ffi, lib
 
 from server.devices.identity import Peer, peer
-from server.protocol.revocation import CertificateId, certificate_id
+from server.devices.revocation import CertificateId, certificate_id
 from server.protocol.trust import (FLAGS, MAX_CHAIN, P256, P384, REVOKED, RSA, UNSUPPORTED, Untrusted,
                                    device_fault, issuer_fault, openssl_fault)
 

@@ -1,6 +1,7 @@
 """The one view: GET, HEAD, PUT, POST and DELETE for every row of the table."""
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -13,7 +14,9 @@ from server.devices.requestcontext import Changed, Created, Fragment, ListPage, 
 from server.errors import Refused
 from server.models import first_statement
 from server.protocol import answers
-from server.resources import codec, hooks, pollrates, schema, table
+from server.resources import codec, hooks, table
+
+_HOST = re.compile(r"[A-Za-z0-9.-]+(:\d+)?|\[[0-9A-Fa-f:.]+\](:\d+)?")
 
 
 def respond(environ: dict[str, Any], lfdi: str, sfdi: int) -> answers.Answer:
@@ -32,6 +35,8 @@ def respond(environ: dict[str, Any], lfdi: str, sfdi: int) -> answers.Answer:
     caller = access.caller(lfdi, sfdi)
     access.admit(caller, method, match)
     assert match is not None
+    if method not in access.SAFE:
+        caller = caller._replace(address=_address(environ), base=_base(environ))
     context = _context(environ, caller, match, href)
     return _answer(instead(context) if instead else methods.BY_NAME[method](context), context, environ)
 
@@ -44,27 +49,26 @@ def _context(environ: dict[str, Any], caller: access.Caller, match: table.Match,
                           lambda: read(Request(environ), most))
 
 
+def _address(environ: dict[str, Any]) -> str:
+    """Return the IP address of a client; "" behind a proxy, whose own that would be."""
+    return "" if settings.proxies else str(environ.get("REMOTE_ADDR", ""))
+
+
+def _base(environ: dict[str, Any]) -> str:
+    """Return how a client addresses this server, by its Host; "" where it does not say it."""
+    host = environ.get("HTTP_HOST", "")
+    return f"https://{host}" if _HOST.fullmatch(host) else ""
+
+
 def _answer(result: Result, context: RequestContext, environ: dict[str, Any]) -> answers.Answer:
     """Return the answer for a result."""
-    if isinstance(result, Fragment):
-        return answers.document(result.name, result.xml, environ, context.edition)
-    if isinstance(result, ListPage):
-        return answers.bytes_of(_list(result, context), environ, context.edition)
+    if isinstance(result, Fragment | ListPage):
+        name, xml = context.represent(result)
+        return answers.document(name, xml, environ, context.edition)
     if isinstance(result, Created):
         return answers.empty(201, result.href)
     assert isinstance(result, Changed), result
     return answers.empty(204, result.href)
-
-
-def _list(result: ListPage, context: RequestContext) -> bytes:
-    """Return the document of a page of a list."""
-    name, page = result
-    attributes = {"href": context.href, "all": page.all, "results": len(page.items)}
-    if "pollRate" in schema.type_spec(name).by_key:
-        attributes["pollRate"] = pollrates.poll(name, context.caller.lfdi)
-    item = table.item(context.match.row.name)
-    assert item is not None, name
-    return codec.page(name, attributes, item.element, page.items, context.edition)
 
 
 def _longest(row: table.Row) -> int:

@@ -150,7 +150,7 @@ def wrap(name: str, fragment: bytes) -> bytes:
 def page(
     name: str, attributes: Data, item: str, fragments: list[tuple[str, bytes]], edition: int = 2018
 ) -> bytes:
-    """Return a list document with these items, each as its type and fragment.
+    """Return the fragment of a list with these items, each as its type and fragment.
 
     An item of another type than `item` has xsi:type.
     """
@@ -161,7 +161,7 @@ def page(
         body if kind == item else b' xmlns:xsi="%s" xsi:type="%s"%s' % (XSI.encode(), kind.encode(), body)
         for kind, body in fragments
     ]
-    return wrap(name, b"%s<%s%s</%s>" % (head, tag, between.join(items), tag) if items else head)
+    return b"%s<%s%s</%s>" % (head, tag, between.join(items), tag) if items else head
 
 
 @lru_cache(maxsize=4096)

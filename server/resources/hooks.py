@@ -41,6 +41,7 @@ class Change:
     notes: dict[str, Any] = field(default_factory=dict)
 
 
+NO_LINK = -1  # the count of a list to which there is no link
 Hook = Callable[[Change], None]
 BatchHook = Callable[[list[Change]], None]
 _before: dict[tuple[str, str], list[Hook]] = defaultdict(list)

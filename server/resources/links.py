@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from server.resources import events, hexbinary, schema, table
 from server.resources.codes import ResponseRequired
+from server.resources.hooks import NO_LINK
 from server.resources.table import Row
 
 Data = dict[str, Any]
@@ -40,14 +41,16 @@ def links(kind: str, href: str, counts: Mapping[str, int | None], present: set[s
     """Return the links of a document.
 
     `counts` has the number of items by the list's href, None where each caller sees another; `present` has
-    the hrefs of the single resources that exist. A list always resolves, so its link is always there.
+    the hrefs of the single resources that exist. A list always resolves, so its link is there, unless a hook
+    says that there is none (NO_LINK).
     """
     data: Data = {}
     for link in link_rows(kind):
         target = f"{href}/{link.step}"
         if link.row.is_list:
             count = counts.get(target, 0)
-            data[link.key] = {"href": target} if count is None else {"href": target, "all": count}
+            if count != NO_LINK:
+                data[link.key] = {"href": target} if count is None else {"href": target, "all": count}
         elif link.required or target in present:
             data[link.key] = {"href": target}
     return data

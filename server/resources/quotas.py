@@ -9,6 +9,7 @@ from __future__ import annotations
 from server.config import settings
 from server.errors import Refused
 from server.resources import documents, sql, table
+from server.resources.codes import ReasonCode
 from server.resources.hooks import Change
 from server.units import Lfdi
 
@@ -26,6 +27,7 @@ class OverQuota(Refused):
     def __init__(self, status: int, lfdi: Lfdi, why: str, **headers: str):
         super().__init__(status, why, **headers)
         self.lfdi = lfdi
+        self.reason_code = ReasonCode.LIMIT if status == 403 else None
 
 
 def check_new_item(change: Change, list_href: str) -> None:

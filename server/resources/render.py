@@ -2,15 +2,15 @@
 transactions."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from server import clock
 from server.errors import Refused
 from server.models import Document
 from server.models.base import CHUNK, chunked
-from server.resources import (codec, documents, eventlists, linkcounts, links, ordering, pollrates, quotas,
-                              schema, table, visibility)
+from server.resources import (codec, documents, eventlists, linkcounts, links, ordering, outbox, pollrates,
+                              quotas, schema, subscribability, table, visibility)
 from server.resources.eventlists import Draft, Period, Timed
 from server.resources.visibility import TimedState
 from server.units import Href
@@ -18,13 +18,16 @@ from server.units import Href
 Data = dict[str, Any]
 
 
-def save(drafts: Iterable[Draft], check: bool = False, bounded: bool = False) -> None:
+def save(
+    drafts: Iterable[Draft], check: bool = False, bounded: bool = False, same: Container[Href] = ()
+) -> None:
     """Render documents and write their rows. No draft is an event: see `save_events`.
 
     With `check` an invalid document is refused (400), since nobody has validated the data yet; with `bounded`
-    its bytes count on the quota of a device.
+    its bytes count on the quota of a device. Those that are the `same` as before are no change to
+    subscribers.
     """
-    _write([Timed(draft, None) for draft in drafts], check, bounded)
+    _write([Timed(draft, None) for draft in drafts], check, bounded, same)
 
 
 def save_events(
@@ -64,7 +67,9 @@ def rerender(hrefs: Iterable[Href]) -> list[Href]:
     return changed
 
 
-def _write(timed: list[Timed], check: bool = False, bounded: bool = False) -> list[Href]:
+def _write(
+    timed: list[Timed], check: bool = False, bounded: bool = False, same: Container[Href] = ()
+) -> list[Href]:
     """Render and write what is new or has changed; return the hrefs."""
     links_of = linkcounts.links_of({draft.href: draft.kind for draft, _, _ in timed})
     rows = []
@@ -79,6 +84,8 @@ def _write(timed: list[Timed], check: bool = False, bounded: bool = False) -> li
         elif not documents.differs(stored, values):
             continue
         rows.append(values)
+        if draft.href not in same:
+            outbox.written(values, stored)
     if rows:
         documents.write(rows)
     return [values["href"] for values in rows]
@@ -89,7 +96,7 @@ def _row(draft: Draft, links_of: Data, state: TimedState | None) -> Data:
     kind, href, _, audience, submitted = draft
     data = submitted if submitted is not None else blank(kind)
     position = ordering.list_position(kind, href, data)
-    overrides = pollrates.overrides(kind, audience)
+    overrides = {**pollrates.overrides(kind, audience), **subscribability.attribute(kind)}
     if state is None:
         state = _timed_state(data, position)
     if state.status is not None:

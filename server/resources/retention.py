@@ -14,7 +14,7 @@ from server import clock
 from server.config import settings
 from server.errors import Refused
 from server.models import Document, db
-from server.resources import documents, readingdays, sql, store
+from server.resources import documents, outbox, readingdays, sql, store
 from server.units import Instant
 
 DAY = 86_400  # s
@@ -67,6 +67,7 @@ def _remove_ended(keys: Keys) -> None:
     """Remove documents that no list has any more, so that no list has to be rendered again."""
     with store.transaction():
         sql.many("DELETE FROM document WHERE href = ?", keys)
+        outbox.gone(href for href, in keys)
 
 
 def _remove_responses(keys: Keys) -> None:

@@ -13,8 +13,8 @@ from server import clock
 from server.errors import Refused
 from server.models import EVERYONE, Document
 from server.models.base import CHUNK, chunked
-from server.resources import (audiences, documents, hooks, linkcounts, links, numbering, quotas, render,
-                              schema, sql, table)
+from server.resources import (audiences, documents, hooks, linkcounts, links, numbering, outbox, quotas,
+                              render, schema, sql, table)
 from server.resources.codes import EventStatus
 from server.resources.eventlists import Draft, Period
 from server.resources.hooks import Change
@@ -193,6 +193,7 @@ def remove(href: str, caller: Any = None) -> None:
                         document.audience)
         hooks.run_before(change)
         sql.execute("DELETE FROM document WHERE href = ?", href)
+        outbox.removed(document)
         if document.kind in table.rows and table.children(document.kind):
             sql.execute(f"DELETE FROM document WHERE {sql.below('href')}", *sql.bounds(href))
         _follow([change], [document.parent])
@@ -207,6 +208,7 @@ def discard(href: str) -> None:
         document = get(href)
         if document is not None:
             sql.execute("DELETE FROM document WHERE href = ?", href)
+            outbox.removed(document)
             _count(href, document.parent)
 
 
@@ -247,7 +249,8 @@ def _save(changes: Sequence[Change], lists: Sequence[Href]) -> None:
     if links.is_event(kind):
         render.save_events(drafts, _periods(changes, lists), check=by_operator, bounded=not by_operator)
     else:
-        render.save(drafts, check=by_operator, bounded=not by_operator)
+        same = {change.href for change in changes if change.old == change.data}
+        render.save(drafts, check=by_operator, bounded=not by_operator, same=same)
     add_placeholders({f"{change.href}/{link.step}": link.row.name for link in links.link_rows(kind)
                       if link.required and not link.row.is_list for change in changes})
     _follow(changes, lists)
@@ -272,11 +275,10 @@ def _follow(changes: Sequence[Change], lists: Sequence[Href]) -> None:
 
 def _count(href: str, parent: str) -> None:
     """Touch the document with a link to one that was added or removed, or to its list."""
+    match = table.match(parent)
     if not table.number(href):
         touch(parent)
-        return
-    match = table.match(parent)
-    if match is not None and linkcounts.counted(match.row.name):
+    elif match is not None and linkcounts.counted(match.row.name):
         touch(table.parent(parent))
 
 

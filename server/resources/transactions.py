@@ -12,7 +12,7 @@ import peewee
 from server.models import check_schema, db, is_postgres, turns
 from server.models.base import CHUNK
 from server.models.unavailable import is_locked
-from server.resources import render, sql
+from server.resources import outbox, render, sql
 from server.units import Href
 
 LONG_S = 0.02  # that a transaction takes after which others have their turn
@@ -50,13 +50,14 @@ def transaction(*scopes: Href, wait_ms: int | None = None) -> Iterator[None]:
         if is_postgres():
             _lock(scopes, wait_ms)
         began = time.monotonic()
-        check_schema()
+        outbox.begin(check_schema())
         _local.depth, _local.dirty = 1, {}
         try:
             yield
             while _local.dirty:
                 hrefs, _local.dirty = _local.dirty, {}
                 render.rerender(hrefs)
+            outbox.flush()
         finally:
             _local.depth = 0
     _give_way(time.monotonic() - began)

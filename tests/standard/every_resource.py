@@ -22,10 +22,11 @@ MIRRORED = ("UsagePoint", "MeterReading", "ReadingType", "ReadingSet", "Reading"
 
 
 def sample(name: str) -> dict[str, Any]:
-    """Return the sample of a resource without what the server adds: its href, and the links to what is below
-    it. Other links lead to the resource with the number 1."""
+    """Return the sample of a resource without what the server adds: its href, subscribable, and the links to
+    what is below it. Other links lead to the resource with the number 1."""
     _, data = codec.decode((SAMPLES / f"{name}.xml").read_bytes())
     own = f"{data.pop('href', '')}/"
+    data.pop("subscribable", None)
     return {key: _numbered_1(value) for key, value in data.items() if not _leads_below(value, own)}
 
 

@@ -26,7 +26,8 @@ def control(start: int, **more: Any) -> dict[str, Any]:
 
 
 def only_said(reply: Any) -> dict[str, Any]:
-    return {key: value for key, value in reply.data.items() if key not in ("href", "pollRate")}
+    added = ("href", "pollRate", "subscribable")
+    return {key: value for key, value in reply.data.items() if key not in added}
 
 
 # --- what a device says ---------------------------------------------------------------------------

@@ -184,6 +184,8 @@ def test_every_list_has_its_order(server: None, application: Any) -> None:
 def varied(row: Row, item: Row, digits: tuple[int, ...], number: int) -> dict[str, Any]:
     """The sample of an item, its order keys changed by these digits."""
     data = every_resource.sample(item.name)
+    if item.name == "Subscription":
+        data["notificationURI"] += str(number)
     if "mRID" in schema.type_spec(item.element).by_key:
         data["mRID"] = f"{(number * 5 + 3) % 7:032X}"
     for step, digit in zip(row.order, digits, strict=False):

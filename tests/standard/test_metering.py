@@ -16,7 +16,7 @@ from server.devices import enrolment
 from server.grid.series import devicereadings
 from server.models import Meter, Reading, ReadingSet, db
 from server.protocol import app
-from server.resources import meterreadings, retention, store
+from server.resources import meterreadings, pollrates, retention, store
 from tests import peers
 from tests.conftest import NOON
 from tests.peers import Peer, Reply
@@ -144,7 +144,7 @@ def test_a_quantity_is_shown_from_its_type_to_its_values(meter: Peer) -> None:
     assert span["timePeriod"] == {"start": NOON - NOON % 86400, "duration": 86400}
     assert span["ReadingListLink"]["all"] == 1
     shown_reading, = meter.get(span["ReadingListLink"]["href"]).data["Reading"]
-    assert shown_reading == {"href": f"{AT}/rs/1/r/1", "value": 500, "qualityFlags": "0001",
+    assert shown_reading == {"href": f"{AT}/rs/1/r/1", "subscribable": 3, "value": 500, "qualityFlags": "0001",
                    "timePeriod": {"start": NOON - 600, "duration": 300}}
     assert meter.get(shown_reading["href"]).data == shown_reading
     assert meter.get(span["href"]).data == span
@@ -162,6 +162,7 @@ def test_the_present_value_is_the_latest(meter: Peer) -> None:
         post(meter, {**POWER, "Reading": reading(value, start)})
     assert meter.get(link).data == {
         "href": link,
+        "subscribable": 3,
         "value": 30,
         "timePeriod": {"start": NOON - 100, "duration": 300},
     }
@@ -267,6 +268,7 @@ def test_a_set_takes_as_many_statements_whatever_it_has(meter: Peer, monkeypatch
     post(meter, {**POWER, "MirrorReadingSet": [span(1, 1)]})
     statements: list[str] = []
     monkeypatch.setattr(app, "_check_at", float("inf"))  # once a second there is one more
+    monkeypatch.setattr(pollrates, "_CACHE_S", float("inf"))
     execute = type(db.obj).execute_sql
     monkeypatch.setattr(type(db.obj), "execute_sql", lambda database, statement, *more: (
         statements.append(statement), execute(database, statement, *more))[1])

@@ -20,7 +20,7 @@ from server.grid.groups import dispatchgroups, drprograms, membershiprules, prog
 from server.grid.groups.tree import Tree
 from server.models import (CHUNK, Audience, Device, Membership, VirtualDER, among, chunked, vder_audience,
                            vder_of_audience)
-from server.resources import sql, store
+from server.resources import outbox, sql, store
 from server.resources.hooks import Change, after_all, before, rebuild
 
 Listing = Mapping[int, Mapping[int, bool]]
@@ -204,6 +204,7 @@ def _reconcile_audiences_of(lfdis: set[str]) -> int:
               if vder_of_audience(row.audience)}
     sql.insert("audience", ("lfdi", "audience"), sorted(current - stored), "ON CONFLICT DO NOTHING")
     sql.many("DELETE FROM audience WHERE lfdi = ? AND audience = ?", stored - current)
+    outbox.audiences_changed({lfdi for lfdi, _ in current ^ stored})
     # a DER links to the programs that its device may read, and counts them
     der.touch(number for number, in sql.among(
         "SELECT id FROM device WHERE lfdi IN ({})", {lfdi for lfdi, _ in current ^ stored}))

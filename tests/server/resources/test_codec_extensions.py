@@ -66,7 +66,8 @@ def test_a_list_names_the_type_of_items_that_are_not_its_own() -> None:
         "Response",
         [("Response", inside), ("DERControlResponse", inside)],
     )
-    kinds = [response.get("xsi:type") for response in codec.decode(page)[1]["Response"]]
+    decoded = codec.decode(codec.wrap("ResponseList", page))[1]
+    kinds = [response.get("xsi:type") for response in decoded["Response"]]
     assert kinds == [None, "DERControlResponse"]
 
 

@@ -98,5 +98,5 @@ def test_items_of_a_list_do_not_mix_up_their_prefixes() -> None:
                 for n in (1, 2))
     page = codec.page("DERProgramList", {"all": 2, "results": 2}, "DERProgram",
                       [("DERProgram", first), ("DERProgram", two)], 2023)
-    items = etree.fromstring(page)
+    items = etree.fromstring(codec.wrap("DERProgramList", page))
     assert [item.get(f"{{u:{number}}}a") for number, item in enumerate(items, 1)] == ["1", "2"]

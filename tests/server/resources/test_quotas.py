@@ -41,7 +41,7 @@ POSTS = {
     "DER": ("quota_ders", "/edev/1/der", lambda number: {}),
     "Subscription": ("quota_subscriptions", "/edev/1/sub", lambda number: {
         "subscribedResource": "/derp", "encoding": 0, "level": "+S1", "limit": 1,
-        "notificationURI": "http://x"}),
+        "notificationURI": f"http://x/{number}"}),
     "FlowReservationRequest": ("quota_reservation_requests", "/edev/1/frq", request),
     "IPInterface": ("quota_items", "/edev/1/ns", lambda number: {}),
 }

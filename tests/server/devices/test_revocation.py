@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from certs import authority
 from certs.authority import Holder
-from server.protocol.revocation import BadRevocationList, Revocations, certificate_id
+from server.devices.revocation import BadRevocationList, Revocations, certificate_id
 
 ROOT = authority.root("root")
 ISSUER = authority.authority(ROOT, "issuer")
