@@ -28,6 +28,8 @@ _OPEN_TO_REGISTER = _OPEN | ROOT_LISTS | {"SelfDevice"}
 # Lists below no device, to which each enrolled device adds items of its own.
 SHARED_LISTS = frozenset({"EndDeviceList", "MirrorUsagePointList", "ResponseList", "NotificationList"})
 SAFE = frozenset({"GET", "HEAD"})
+# Resources that are computed, and that find nothing for a caller that is not enrolled.
+SHOWS_ENROLMENT = frozenset({"DeviceCapability"})
 AGGREGATOR = "aggregator"  # the kind of a device that acts for others
 NOT_THERE = "there is no such resource for you"
 
@@ -52,6 +54,11 @@ class Caller(NamedTuple):
     def enrolled(self) -> bool:
         """Whether it is enrolled and not suspended."""
         return self.state == Device.ENROLLED
+
+    @property
+    def presumed(self) -> bool:
+        """Whether nobody has looked it up (see `presumed`)."""
+        return self.enrolled and not self.number
 
 
 def caller(lfdi: Lfdi, sfdi: int) -> Caller:

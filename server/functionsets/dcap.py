@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from server.devices import access
 from server.devices.requestcontext import Fragment, RequestContext
+from server.errors import Refused
 from server.resources import codec, pollrates, quotas, refresh, retrieve, schema, table
 from server.resources.hooks import instead
 from server.resources.table import Row
@@ -23,11 +24,14 @@ def _roots() -> list[tuple[str, Row]]:
 def device_capability(context: RequestContext) -> Fragment:
     """Return the links to the function sets in which the caller has resources.
 
-    For a caller that is not enrolled these are the links that it may follow.
+    For a caller that is not enrolled these are the links that it may follow. Refused (404) where a caller
+    that nobody has looked up sees nothing, which shows that it is not enrolled: all others see an EndDevice.
     """
     caller = context.caller
     refresh.freshen(lists=_LISTS)
     counts = retrieve.counts(_LISTS, caller.lfdi) if caller.enrolled else {}
+    if caller.presumed and not counts:
+        raise Refused(404, access.NOT_THERE)
     readable = None if caller.enrolled else access.open_to_unknown()
     poll_rate = pollrates.poll("DeviceCapability", caller.lfdi)
     if quotas.is_full(_MIRRORS, counts.get(_MIRRORS, 0), caller.lfdi):

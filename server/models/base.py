@@ -14,6 +14,7 @@ T = TypeVar("T")
 db = peewee.DatabaseProxy()
 EVERYONE = "*"  # the audience of what every enrolled device may see
 NOBODY = "-"  # the audience of what no device may see until it is said whose it is
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode  # dumps makes one each time
 
 
 class JSON(TextField):
@@ -21,7 +22,7 @@ class JSON(TextField):
 
     def db_value(self, value: Any) -> str | None:
         """Return the text of a value; None for None."""
-        return None if value is None else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        return None if value is None else _encode(value)
 
     def python_value(self, value: str | None) -> Any:
         """Return the value of a text; None for None."""

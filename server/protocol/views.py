@@ -25,11 +25,12 @@ def respond(environ: dict[str, Any], lfdi: str, sfdi: int) -> answers.Answer:
     match = table.match(href)
     method = environ["REQUEST_METHOD"].upper()
     instead = hooks.instead_of("GET" if method == "HEAD" else method, match.row.name) if match else None
-    if method in access.SAFE and match and match.row.allows(method) and not instead:
+    if method in access.SAFE and match and match.row.allows(method) and (
+            not instead or match.row.name in access.SHOWS_ENROLMENT):
         # who sees a stored document is enrolled: one statement answers whether both is so
         with suppress(Refused):
             context = _context(environ, access.presumed(lfdi, sfdi), match, href)
-            result = first_statement(partial(methods.get, context))
+            result = first_statement(partial(instead or methods.get, context))
             if methods.shows_enrolment(context, result):
                 return _answer(result, context, environ)
     caller = access.caller(lfdi, sfdi)

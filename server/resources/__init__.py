@@ -1,12 +1,12 @@
 """What a resource of the standard is, how it is kept, and how it is served.
 
 Read `table` (which resources there are, and where), `codes` (the standard's enumerations), `schema` (made of
-`schematypes`), `validation` and `codec` (XML to data and back; `xmltext`, `foreign`, `ranges`, `repairs`,
-`hexbinary`, `quantities` and `elementunits` beside them), `links`, `ordering` and `visibility` (what follows
-from a document), `events` (the rules of the five Event types), `hooks` (how a function set adds behaviour),
-`documents`, `linkcounts`, `eventlists`, `subscribability`, `outbox` (who is told), `render`, `audiences`,
-`transactions` and `store` (writing; the store is the only writer, save `reindexing`), `refresh` (what time
-changes) and `retrieve` (reading), with `sql` beneath them. `meterreadings` are rows of their own, by
-`readingdays`.
+`schematypes`), `validation` and `codec` (XML to data and back, by `bulkcodec` many at once; `xmltext`,
+`foreign`, `ranges`, `repairs`, `hexbinary`, `quantities` and `elementunits` beside them), `links`, `ordering`
+and `visibility` (what follows from a document), `events` (the rules of the five Event types), `hooks` (how a
+function set adds behaviour), `documents`, `linkcounts`, `eventlists`, `subscribability`, `outbox` (who is
+told), `render`, `audiences`, `transactions`, `parts` and `store` (writing; the store is the only writer, save
+`reindexing`), `refresh` (what time changes) and `retrieve` (reading), with `sql` beneath them.
+`meterreadings` are rows of their own, by `readingdays`.
 Besides: `pollrates`, `dermodes`, `dryrun`, `retention`, `quotas`, `numbering`, `namehints`, `csvlines`.
 """

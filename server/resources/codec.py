@@ -13,6 +13,7 @@ and as an item of a list.
 """
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +88,7 @@ def _read_text(text: str, key: str, simple: Simple, owner: Data) -> Any:
 
 # --- writing --------------------------------------------------------------------------------------
 
-class _Output(list[str]):
+class Output(list[str]):
     """The text written so far, for clients of one edition.
 
     `edition_specific` is set once some of the data belongs to one edition only, `csipaus` once the prefix has
@@ -133,7 +134,7 @@ def fragments(name: str, data: Data) -> tuple[bytes, bytes | None]:
 
 
 def _fragment(name: str, data: Data, edition: int) -> tuple[bytes, bool]:
-    out = _Output(edition)
+    out = Output(edition)
     out.csipaus = schema.foreign_name(name) is not None
     _write(out, schema.type_spec(name), data, name)
     if out.csipaus:
@@ -169,11 +170,11 @@ def _head(name: str, attributes: tuple[tuple[str, Any], ...], edition: int) -> b
     return fragment(name, dict(attributes), edition)
 
 
-def _write(out: _Output, spec: TypeSpec, data: Data, path: str) -> None:
+def _write(out: Output, spec: TypeSpec, data: Data, path: str) -> None:
     if "xsi:type" in data:
         spec, data = _write_type(out, spec, data)
     unknown = [key for key in data if key not in spec.known]
-    _write_attributes(out, spec, data, unknown)
+    write_attributes(out, spec, data, unknown)
     out.append(">")
     for index in sorted([spec.order[key] for key in data if key in spec.order]):
         if unknown and -1 < spec.slot <= index:
@@ -183,11 +184,11 @@ def _write(out: _Output, spec: TypeSpec, data: Data, path: str) -> None:
         value = data[field.key]
         if value is not None and out.accepts(field):
             for occurrence in value if field.many else (value,):
-                _write_value(out, field, occurrence, data, f"{path}/{field.key}")
+                write_value(out, field, occurrence, data, f"{path}/{field.key}")
     _write_foreign(out, spec, data, unknown, path)
 
 
-def _write_type(out: _Output, declared: TypeSpec, data: Data) -> tuple[TypeSpec, Data]:
+def _write_type(out: Output, declared: TypeSpec, data: Data) -> tuple[TypeSpec, Data]:
     """Write xsi:type where the edition knows that type; return the type and the data to write next."""
     actual = schema.type_spec(data["xsi:type"])
     if not out.accepts(actual):
@@ -197,7 +198,8 @@ def _write_type(out: _Output, declared: TypeSpec, data: Data) -> tuple[TypeSpec,
     return actual, data
 
 
-def _write_attributes(out: _Output, spec: TypeSpec, data: Data, unknown: list[str]) -> None:
+def write_attributes(out: Output, spec: TypeSpec, data: Data, unknown: Sequence[str]) -> None:
+    """Write the attributes of an element, known ones and, of the `unknown` keys, those of other schemas."""
     for field in spec.attributes:
         if field.key in data and out.accepts(field):
             text = _write_text(data[field.key], field.key, field.simple, data)
@@ -209,7 +211,8 @@ def _write_attributes(out: _Output, spec: TypeSpec, data: Data, unknown: list[st
             out.append(foreign.attributes_text(attributes))
 
 
-def _write_value(out: _Output, field: FieldSpec, value: Any, owner: Data, path: str) -> None:
+def write_value(out: Output, field: FieldSpec, value: Any, owner: Data, path: str) -> None:
+    """Write an element of `owner`. ValueError names the path of what is no value of its type."""
     out.append(field.open)
     out.csipaus |= field.csipaus
     if field.spec is not None:
@@ -236,7 +239,7 @@ def _write_text(value: Any, key: str, simple: Simple, owner: Data) -> str:
     return hexbinary.served(owner, key, text) if simple.kind == "hex" else text
 
 
-def _write_foreign(out: _Output, spec: TypeSpec, data: Data, unknown: list[str], path: str) -> None:
+def _write_foreign(out: Output, spec: TypeSpec, data: Data, unknown: list[str], path: str) -> None:
     """Write the elements for the slot: in the edition of 2018 those alone that CSIP-AUS has there."""
     order = schema.foreign_order()
     for key in sorted(unknown, key=lambda key: order.get(key, len(order))):
@@ -254,4 +257,4 @@ def _write_foreign(out: _Output, spec: TypeSpec, data: Data, unknown: list[str],
             out.edition_specific = True
             if out.edition != 2023:
                 continue
-        _write_value(out, field, data[key], data, f"{path}/{key}")
+        write_value(out, field, data[key], data, f"{path}/{key}")

@@ -53,7 +53,7 @@ def _document(row: tuple[Any, ...]) -> Document:
 
 
 def write(rows: Iterable[Data]) -> None:
-    """Insert or replace the rows with these values of all columns."""
+    """Insert or replace the rows with these values of all columns, each href once."""
     replace = _REPLACE.format(_PRIMARY_KEY if is_postgres() else "(href)")
     sql.insert("document", COLUMNS, map(_stored, rows), replace)
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from server.resources import schema, table
 
 Data = dict[str, Any]
+_INVERTED = bytes(range(255, -1, -1))
 # The paths of the time that the list parameter `a` is compared with, the first that a type has.
 _TIMES = ("timePeriod/start", "interval/start", "intervalRequested/start", "createdDateTime", "creationTime",
           "effectiveTime")
@@ -73,5 +74,5 @@ def sort_key(order: tuple[tuple[str, bool, str], ...], href: str, data: Data) ->
             part = b"\x01" + (int(value) + (1 << 63)).to_bytes(8, "big")
         else:
             part = b"\x01" + str(value).encode().replace(b"\x00", b"\x00\xff") + b"\x00\x00"
-        parts.append(bytes(255 - byte for byte in part) if descending else part)
+        parts.append(part.translate(_INVERTED) if descending else part)
     return b"".join(parts) + table.number(href).to_bytes(8, "big")

@@ -2,6 +2,7 @@
 transactions."""
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
@@ -9,8 +10,8 @@ from server import clock
 from server.errors import Refused
 from server.models import Document
 from server.models.base import CHUNK, chunked
-from server.resources import (codec, documents, eventlists, linkcounts, links, ordering, outbox, pollrates,
-                              quotas, schema, subscribability, table, visibility)
+from server.resources import (bulkcodec, documents, eventlists, linkcounts, links, ordering, outbox,
+                              pollrates, quotas, schema, subscribability, table, visibility)
 from server.resources.eventlists import Draft, Period, Timed
 from server.resources.visibility import TimedState
 from server.units import Href
@@ -72,26 +73,35 @@ def _write(
 ) -> list[Href]:
     """Render and write what is new or has changed; return the hrefs."""
     links_of = linkcounts.links_of({draft.href: draft.kind for draft, _, _ in timed})
-    rows = []
+    writers = {kind: bulkcodec.Writer(kind) for kind in {draft.kind for draft, _, _ in timed}}
+    changed: list[tuple[Data, Document | None]] = []
     for draft, state, stored in timed:
-        values = _row(draft, links_of[draft.href], state)
-        if stored is None:
-            if check:
-                codec.check(draft.kind, values["body_2023"] or values["body"])
-            if bounded:
-                text = Document.submitted.db_value(draft.submitted)
-                quotas.check_bytes(draft.audience, draft.href, len(text or ""))
-        elif not documents.differs(stored, values):
-            continue
-        rows.append(values)
-        if draft.href not in same:
+        values = _row(draft, links_of[draft.href], state, writers[draft.kind])
+        if stored is None and bounded:
+            text = Document.submitted.db_value(draft.submitted)
+            quotas.check_bytes(draft.audience, draft.href, len(text or ""))
+        if stored is None or documents.differs(stored, values):
+            changed.append((values, stored))
+    if check:
+        _check([values for values, stored in changed if stored is None])
+    for values, stored in changed:
+        if values["href"] not in same:
             outbox.written(values, stored)
-    if rows:
-        documents.write(rows)
-    return [values["href"] for values in rows]
+    if changed:
+        documents.write([values for values, _ in changed])
+    return [values["href"] for values, _ in changed]
 
 
-def _row(draft: Draft, links_of: Data, state: TimedState | None) -> Data:
+def _check(new: Iterable[Data]) -> None:
+    """Refuse (400) invalid documents, by the values of all their columns."""
+    fragments: dict[str, list[bytes]] = defaultdict(list)
+    for values in new:
+        fragments[values["kind"]].append(values["body_2023"] or values["body"])
+    for kind, of_kind in fragments.items():
+        bulkcodec.check_all(kind, of_kind)
+
+
+def _row(draft: Draft, links_of: Data, state: TimedState | None, writer: bulkcodec.Writer) -> Data:
     """Return the values of all columns."""
     kind, href, _, audience, submitted = draft
     data = submitted if submitted is not None else blank(kind)
@@ -103,7 +113,7 @@ def _row(draft: Draft, links_of: Data, state: TimedState | None) -> Data:
         overrides["EventStatus"] = state.status
     defaults = {**links_of, **pollrates.defaults(kind, audience)}
     try:
-        body, body_2023 = codec.fragments(kind, links.complete(kind, href, data, defaults, overrides))
+        body, body_2023 = writer.fragments(links.complete(kind, href, data, defaults, overrides))
     except (ValueError, TypeError, AttributeError) as error:
         raise Refused(400, str(error)) from None
     return {

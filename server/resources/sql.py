@@ -4,15 +4,17 @@ Statements are plain SQL that SQLite and PostgreSQL both understand, with `?` fo
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import peewee
 
+from server import models
 from server.models import db, is_postgres
 from server.models.base import CHUNK, chunked
 
+ARRAY = 1000  # rows
 # Makes errors of the drivers peewee's, as its own statements do.
 _errors = peewee.__exception_wrapper__  # type: ignore[attr-defined]
 
@@ -36,8 +38,43 @@ def many(statement: str, rows: Iterable[Sequence[Any]]) -> None:
 
 
 def insert(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], conflict: str = "") -> None:
-    """Insert rows, within the open transaction; `conflict` is an ON CONFLICT clause."""
-    many(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks(len(columns))}) {conflict}", rows)
+    """Insert rows, within the open transaction; `conflict` is an ON CONFLICT clause.
+
+    PostgreSQL is given ARRAY rows in a statement, as an array for each column: one by one each would be
+    planned. So no two rows may have one key where the clause updates.
+    """
+    start = f"INSERT INTO {table} ({', '.join(columns)}) "
+    if not is_postgres():
+        many(f"{start} VALUES ({marks(len(columns))}) {conflict}", rows)
+        return
+    types = _types(table)
+    arrays = ", ".join(f"?::{types[column].name}[]" for column in columns)
+    for chunk in chunked(rows, ARRAY):
+        execute(f"{start} SELECT * FROM unnest({arrays}) {conflict}", *(
+            [None if value is None else types[column].read(value) for value in values]
+            for column, values in zip(columns, zip(*chunk, strict=True), strict=True)))
+
+
+class _Type(NamedTuple):
+    """A type of PostgreSQL, and what makes a value of it: an array has values of one type of Python."""
+    name: str
+    read: Callable[[Any], Any]
+
+
+_TYPES = {
+    "SMALLINT": _Type("smallint", int), "INTEGER": _Type("integer", int), "BIGINT": _Type("bigint", int),
+    "SERIAL": _Type("integer", int), "BIGSERIAL": _Type("bigint", int), "BOOLEAN": _Type("boolean", bool),
+    "DOUBLE PRECISION": _Type("double precision", float), "BYTEA": _Type("bytea", bytes),
+    "TEXT": _Type("text", str)}
+
+
+@lru_cache(maxsize=None)
+def _types(table: str) -> dict[str, _Type]:
+    """Return the types of the columns of a table by their names."""
+    model = next(model for model in models.tables() if model._meta.table_name == table)
+    context = models.db.obj.get_sql_context()
+    return {field.column_name: _TYPES[field.ddl_datatype(context).sql.upper()]
+            for field in model._meta.sorted_fields}
 
 
 def row(statement: str, *parameters: Any) -> Any:

@@ -13,7 +13,7 @@ from server.models import check_schema, db, is_postgres, turns
 from server.models.base import CHUNK
 from server.models.unavailable import is_locked
 from server.resources import outbox, render, sql
-from server.units import Href
+from server.units import Href, SecondsExact
 
 LONG_S = 0.02  # that a transaction takes after which others have their turn
 MOST_S = 0.5  # of that turn
@@ -25,6 +25,7 @@ class _Local(threading.local):
     dirty: dict[str, None]
     version: int | None = None  # SQLite's count of what other connections have written
     others_at = float("-inf")  # when that was last seen to grow
+    held_s = 0.0  # that the last transaction took, from when it had its locks
 
 
 _local = _Local()
@@ -60,7 +61,13 @@ def transaction(*scopes: Href, wait_ms: int | None = None) -> Iterator[None]:
             outbox.flush()
         finally:
             _local.depth = 0
-    _give_way(time.monotonic() - began)
+    _local.held_s = time.monotonic() - began
+    _give_way(_local.held_s)
+
+
+def held_s() -> SecondsExact:
+    """Return how many seconds the last transaction of this thread took, from when it had its locks."""
+    return _local.held_s
 
 
 def _give_way(held_s: float) -> None:

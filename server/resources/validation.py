@@ -23,12 +23,12 @@ _local = threading.local()
 _reading_schema = threading.Lock()
 
 
-def parse(body: bytes) -> etree._Element:
+def parse(body: bytes, limited: bool = False) -> etree._Element:
     """Return the root element of well-formed XML.
 
-    Refused (400) for other text, for a document type declaration, and beyond the limits of `foreign`.
-    Entities are not resolved, nothing is loaded from the network, and libxml2's limits of depth and size
-    apply.
+    Refused (400) for other text, for a document type declaration, and beyond the limits of `foreign`, unless
+    it is known to be `limited` by them. Entities are not resolved, nothing is loaded from the network, and
+    libxml2's limits of depth and size apply.
     """
     from lxml import etree
 
@@ -47,7 +47,8 @@ def parse(body: bytes) -> etree._Element:
         raise Refused(400, f"not well-formed XML: {_habit(body) or error}") from None
     if root.getroottree().docinfo.doctype:
         raise Refused(400, "a document type declaration is not accepted")
-    foreign.check_limits(root)
+    if not limited:
+        foreign.check_limits(root)
     return root
 
 
@@ -69,12 +70,13 @@ def validate(root: etree._Element) -> None:
         raise Refused(400, _first_error())
 
 
-def check(body: bytes) -> etree._Element:
+def check(body: bytes, limited: bool = False) -> etree._Element:
     """Validate a document that the server made from an operator's data, and return its root.
 
-    Refused (400) with the first error, without its line, which the operator has not written.
+    Refused (400) with the first error, without its line, which the operator has not written. For `limited`
+    see `parse`.
     """
-    root = parse(body)
+    root = parse(body, limited)
     if not _is_valid(root):
         raise Refused(400, _first_error().partition(": ")[2])
     return root

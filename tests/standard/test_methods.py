@@ -36,8 +36,9 @@ def test_every_resource_answers_as_its_own_kind(hrefs: dict[str, str], owner: Pe
         assert reply.data["href" if "href" in schema.type_spec(reply.name).by_key else "status"], name
 
 
-@pytest.mark.parametrize("href", ["/edev?l=5", "/edev/1", "/edev/1/der/1/ders", "/derp?l=5", "/derp/1/dderc"])
-def test_a_stored_document_and_whether_its_reader_is_enrolled_are_one_statement(
+@pytest.mark.parametrize("href", [
+    "/edev?l=5", "/edev/1", "/edev/1/der/1/ders", "/derp?l=5", "/derp/1/dderc", "/dcap"])
+def test_a_document_and_whether_its_reader_is_enrolled_are_one_statement(
         owner: Peer, href: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert owner.get(href).status == 200  # and nothing is due
     executed: list[str] = []

@@ -1,9 +1,9 @@
 """The events of an order for single devices, some in each transaction.
 
 An order with an event for each of many devices is recorded whole, then its events are published, and
-cancelled, for TOGETHER devices at a time, so that others wait no longer than for these. The order says what
-remains to be done (`work`), and up to which device it has been done, so whoever made it may be killed: the
-worker goes on. Meanwhile the order can be cancelled.
+cancelled, for some devices at a time (see parts), so that others wait no longer than for these. The order
+says what remains to be done (`work`), and up to which device it has been done, so whoever made it may be
+killed: the worker goes on. Meanwhile the order can be cancelled.
 """
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from server.grid.fleet.reservationoffer import ReservationOffer
 from server.grid.fleet.stops import STOP
 from server.grid.groups import programs, singledevices
 from server.models import Device, DispatchOrder, Share, VirtualDER, among, is_postgres
-from server.resources import documents, sql, store, table
+from server.resources import documents, parts, sql, store, table
 from server.resources.codes import RequestStatus
 from server.units import Href, Instant, Lfdi, SecondsExact
 
 Data = dict[str, Any]
 Progress = Callable[[int, int], None]
-TOGETHER = 25  # devices in one transaction
+TOGETHER = 50  # devices in one transaction, at least
 _RESERVATION = "FlowReservationResponse"
 
 
@@ -76,33 +76,38 @@ def finish(number: int, progress: Progress | None = None) -> int:
     `progress(done, total)` is called after each transaction.
     """
     done, total = 0, Share.select().where(Share.order == number).count() if progress else 0
-    while (count := _do_some(number)) is not None:
+    size = parts.Parts(TOGETHER)
+    while (count := _do_some(number, size)) is not None:
         done += count
         if progress is not None and count:
             progress(done, total)
     return done
 
 
-def _do_some(number: int) -> int | None:
-    """Do what remains for the next TOGETHER devices, and return their number; None where nothing remains."""
-    order = DispatchOrder.get_or_none((DispatchOrder.id == number) & DispatchOrder.work.is_null(False))
+def _do_some(number: int, size: parts.Parts) -> int | None:
+    """Do what remains for the next devices, and return their number; None where nothing remains."""
+    order = DispatchOrder.select(DispatchOrder, VirtualDER).join(VirtualDER).where(
+        (DispatchOrder.id == number) & DispatchOrder.work.is_null(False)).first()
     if order is None:
         return None
     remaining = Share.select().where((Share.order == order) & (Share.lfdi > order.work["after"]))
     scopes: tuple[Href, ...] = ()  # a cancelled reservation is answered anew, by what its virtual DERs leave
     if order.work["do"] == "publish":
         remaining = remaining.where(Share.pending.is_null(False))
-    shares = list(remaining.order_by(Share.lfdi).limit(TOGETHER))
+    most = size.size
+    shares = list(remaining.order_by(Share.lfdi).limit(most).namedtuples())
     if order.work["do"] == "publish":
         scopes = order.vder.program, *_scopes([share.lfdi for share in shares])
     with store.transaction(*scopes):
         current = locked(number)
         if current is None or current.work != order.work:
             return 0  # another process has done it
+        current.vder = order.vder
         _ACTIONS[order.work["do"]](current, shares)
-        is_last = len(shares) < TOGETHER
+        is_last = len(shares) < most
         current.work = None if is_last else {**order.work, "after": shares[-1].lfdi}
         current.save(only=[DispatchOrder.work])
+    size.took(len(shares))
     return len(shares)
 
 
@@ -157,11 +162,18 @@ def _created(order: DispatchOrder, lfdis: Iterable[Lfdi]) -> Data:
 def _publish_controls(order: DispatchOrder, created: Data, base_of: dict[Lfdi, Data]) -> dict[Lfdi, Href]:
     if not base_of:
         return {}
-    devices = list(among(Device.select(), Device.lfdi, base_of))
-    single_vders = singledevices.ensure(devices, max(order.vder.primacy, order.quantity == STOP))
-    if order.quantity == STOP:
-        programs.set_stopped(list(single_vders.values()), True)
-    program_of = {device.lfdi: single_vders[device.id].program for device in devices}
+    stronger_than = max(order.vder.primacy, order.quantity == STOP)
+    program_of: dict[Lfdi, Href] = {}
+    if order.quantity != STOP:
+        program_of = dict(sql.among(
+            "SELECT d.lfdi, v.program FROM device d JOIN virtual_der v ON v.device_id = d.id "
+            "WHERE d.lfdi IN ({}) AND v.primacy < ?", base_of, stronger_than))
+    others = list(among(Device.select(), Device.lfdi, base_of.keys() - program_of.keys()))
+    if others:
+        single_vders = singledevices.ensure(others, stronger_than)
+        if order.quantity == STOP:
+            programs.set_stopped(list(single_vders.values()), True)
+        program_of |= {device.lfdi: single_vders[device.id].program for device in others}
     hrefs = dercontrols.publish_all({program: base_of[lfdi] for lfdi, program in program_of.items()},
                                     {**order.work["event"], **created}, ramp_s=order.work["ramp_s"])
     return {lfdi: hrefs[program] for lfdi, program in program_of.items()}

@@ -2,9 +2,9 @@
 
 A change of a rule, of the tree or of lists is checked first, without a lock (`check`), then recorded in one
 transaction (`record_rule`, `record_changes`). Then memberships, assignments and audiences follow (`finish`),
-for TOGETHER devices in each further transaction, so that others wait no longer than for these. What remains
-is in two tables, so whoever made the change may be killed: the worker goes on. In between each device is
-wholly in a virtual DER or not at all.
+for some devices in each further transaction (see parts), so that others wait no longer than for these. What
+remains is in two tables, so whoever made the change may be killed: the worker goes on. In between each device
+is wholly in a virtual DER or not at all.
 
 A conflict that comes from two changes at once is not refused any more. `members.validate` shows it.
 """
@@ -19,13 +19,13 @@ from server.devices import enrolment
 from server.errors import Refused
 from server.grid.groups import activeareas, assignments, dispatchgroups
 from server.grid.groups.tree import Tree
-from server.models import Device, Membership, MembershipChange, MembershipWork, VirtualDER, among, chunked
-from server.resources import sql, store
+from server.models import Device, Membership, MembershipChange, MembershipWork, VirtualDER, among
+from server.resources import parts, sql, store
 from server.units import Lfdi
 
 Data = dict[str, Any]
 Progress = Callable[[int, int], None]
-TOGETHER = 50  # devices in one transaction
+TOGETHER = 50  # devices in one transaction, at least
 PAGE = 2000  # devices that are compared with the rules at once, which takes no lock
 _PARTS = "/fsa/parts"  # the scope of all parts: one at a time, since two could write the same cursor
 
@@ -171,10 +171,11 @@ def _count(vder: int) -> int:
 
 def _parts(vder: int) -> Iterator[int]:
     """Do what remains, and yield for how many devices that was after each part."""
-    while count := _change_lists(vder):
+    size = parts.Parts(TOGETHER)
+    while count := _change_lists(vder, size):
         yield count
     while (work := MembershipWork.get_or_none(MembershipWork.vder == vder)) is not None:
-        yield from _compare(work.after)
+        yield from _compare(work.after, size)
 
 
 @contextmanager
@@ -183,11 +184,11 @@ def _part(devices: Iterable[int]) -> Iterator[None]:
         yield
 
 
-def _change_lists(vder: int) -> int:
-    """Put the next TOGETHER devices on the list of a virtual DER, or take them off, and return how many."""
+def _change_lists(vder: int, size: parts.Parts) -> int:
+    """Put the next devices on the list of a virtual DER, or take them off, and return how many."""
     numbers = [number for number, in sql.rows(
         "SELECT device_id FROM membership_change WHERE vder_id = ? ORDER BY device_id LIMIT ?",
-        vder, TOGETHER)]
+        vder, size.size)]
     if not numbers:
         return 0
     with _part(numbers):
@@ -200,22 +201,24 @@ def _change_lists(vder: int) -> int:
         assignments.reconcile(devices, {number: {vder: change.listed} for number, change in changes.items()})
         sql.many("DELETE FROM membership_change WHERE vder_id = ? AND device_id = ?",
                  ((vder, number) for number in changes))
+    size.took(len(numbers))
     return len(numbers)
 
 
-def _compare(after: int) -> Iterator[int]:
+def _compare(after: int, size: parts.Parts) -> Iterator[int]:
     """Let devices of the next PAGE join and leave by the rules; yield, after each part, how many devices are
     as they should be. It ends early where the rules change meanwhile."""
     rules = assignments.Rules()
     page = list(Device.select().where(Device.id > after).order_by(Device.id).limit(PAGE))
     position, is_last = 0, len(page) < PAGE
-    for part in _chunks(assignments.unsettled(page, rules)):
+    for part in _chunks(assignments.unsettled(page, rules), size):
         with _part(device.id for device in part):
             if not rules.are(assignments.Rules()):
                 return
             # read again: others may have changed them
             assignments.reconcile(among(Device.select(), Device.id, [device.id for device in part]))
             _advance(after, part[-1].id)
+        size.took(len(part))
         done = page.index(part[-1]) + 1
         yield done - position
         position = done
@@ -225,8 +228,12 @@ def _compare(after: int) -> Iterator[int]:
     yield len(page) - position
 
 
-def _chunks(devices: Sequence[Device]) -> Iterable[list[Device]]:
-    return chunked(devices, TOGETHER)
+def _chunks(devices: Sequence[Device], size: parts.Parts) -> Iterator[Sequence[Device]]:
+    begin = 0
+    while begin < len(devices):
+        end = begin + size.size
+        yield devices[begin:end]
+        begin = end
 
 
 def _advance(after: int, to: int | None) -> None:

@@ -12,7 +12,7 @@ from server.grid.dispatch import orderchanges, orderwork
 from server.grid.groups import virtualders
 from server.grid.reports import orderprogress
 from server.models import DispatchOrder, Share
-from server.resources import store
+from server.resources import parts, store
 from server.resources.codes import EventStatus
 from tests.ordered import create_order
 from tests.server.grid.dispatch.test_orders import controls_of, street  # noqa: F401
@@ -26,6 +26,7 @@ class Killed(BaseException):
 def interrupted(street: list[Any], monkeypatch: pytest.MonkeyPatch) -> int:  # noqa: F811
     """An order whose maker was killed after the control of the first of three batteries."""
     monkeypatch.setattr(orderwork, "TOGETHER", 1)
+    monkeypatch.setattr(parts, "MOST", 1)
 
     def kill(done: int, total: int) -> None:
         assert (done, total) == (1, 3)
@@ -72,6 +73,7 @@ def test_a_cancellation_is_gone_on_with(
 ) -> None:
     order = create_order("street", 900, clock.now() + 300, watts=3000, addressing="device")
     monkeypatch.setattr(orderwork, "TOGETHER", 1)
+    monkeypatch.setattr(parts, "MOST", 1)
 
     def kill(done: int, total: int) -> None:
         raise Killed
@@ -124,6 +126,7 @@ def test_what_a_group_was_told_is_cancelled_at_once(
 ) -> None:
     """However many members it has, and without a transaction for some of them after the other."""
     monkeypatch.setattr(orderwork, "TOGETHER", 1)
+    monkeypatch.setattr(parts, "MOST", 1)
     order = create_order("street", 900, clock.now() + 300, watts=3000)
     reports: list[tuple[int, int]] = []
     orderchanges.cancel(order["id"], progress=lambda done, total: reports.append((done, total)))
@@ -135,6 +138,7 @@ def test_only_what_is_pending_is_published_afterwards(
     street: list[Any], monkeypatch: pytest.MonkeyPatch  # noqa: F811
 ) -> None:
     monkeypatch.setattr(orderwork, "TOGETHER", 1)
+    monkeypatch.setattr(parts, "MOST", 1)
     number = create_order("street", 900, clock.now() + 300, watts=3000)["id"]
     DispatchOrder.update(work=orderwork.publication()).where(DispatchOrder.id == number).execute()
     assert orderwork.finish(number) == 0 and told(street) == [1, 1, 1]

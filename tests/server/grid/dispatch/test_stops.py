@@ -15,7 +15,7 @@ from server.grid.fleet import eligibility, fleetstate, members, rotation
 from server.grid.groups import virtualders
 from server.grid.reports import evaluatedevents, orderprogress, performance
 from server.models import AuditEntry, Device, DispatchOrder, Share, VirtualDER
-from server.resources import store
+from server.resources import parts, store
 from server.resources.codes import EventStatus
 from server.resources.quantities import base_value
 from tests.ordered import create_order
@@ -213,6 +213,7 @@ def test_whoever_stops_or_resumes_may_be_killed(
     town: Homes, monkeypatch: pytest.MonkeyPatch, ending: bool
 ) -> None:
     monkeypatch.setattr(orderwork, "TOGETHER", 1)
+    monkeypatch.setattr(parts, "MOST", 1)
 
     def kill(done: int, total: int) -> None:
         raise Killed
@@ -237,6 +238,7 @@ def test_an_order_of_before_that_is_published_late_does_not_override(
     town: Homes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(orderwork, "TOGETHER", 1)
+    monkeypatch.setattr(parts, "MOST", 1)
 
     def kill(done: int, total: int) -> None:
         raise Killed

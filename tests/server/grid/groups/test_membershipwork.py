@@ -13,7 +13,7 @@ from server.errors import Refused
 from server.grid.groups import memberfiles, membershipwork, splitting, virtualders
 from server.models import (Audience, Balance, Device, Membership, MembershipChange, MembershipWork,
                            vder_audience)
-from server.resources import store
+from server.resources import parts, store
 from tests import peers
 
 COUNT = 5
@@ -28,6 +28,7 @@ class Killed(BaseException):
 def homes(server: None, monkeypatch: pytest.MonkeyPatch) -> list[Device]:
     """Five batteries on a feeder, of which two are in one part."""
     monkeypatch.setattr(membershipwork, "TOGETHER", 2)
+    monkeypatch.setattr(parts, "MOST", 2)
     monkeypatch.setattr(membershipwork, "PAGE", 3)
     worker.forget()
     return [enrolment.enrol(peers.lfdi(number), name=f"d{number}", kind="battery", labels={"feeder": "F1"})

@@ -1,0 +1,132 @@
+"""Documents of one kind, many at once, as `codec` writes and validates them one by one.
+
+Those of an order differ in few elements: what a document has in common with the one before is copied. They
+are parsed and validated together, as the items of a list.
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from server.errors import Refused
+from server.resources import codec, ranges, schema, validation
+from server.resources.codec import Output
+from server.resources.schema import SEP, FieldSpec, TypeSpec
+
+if TYPE_CHECKING:
+    from lxml import etree
+
+Data = dict[str, Any]
+_DECLARATION = b" xmlns"  # in the fragments that have elements of other namespaces, or an xsi:type
+_LONGEST = 4096  # bytes of a fragment that has no text which is too long for `foreign.check_limits`
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+class _Written(NamedTuple):
+    """An element as it was last written: its value, its text, and what it made of the output's marks."""
+    value: Any
+    text: list[str]
+    edition_specific: bool
+    csipaus: bool
+
+
+class Writer:
+    """Writes fragments of documents of one kind, whose data is not changed in between."""
+
+    def __init__(self, name: str):
+        self.name, self.spec = name, schema.type_spec(name)
+        self._is_plain = schema.foreign_name(name) is None
+        self._keys: tuple[str, ...] | None = None
+        self._fields: list[FieldSpec] | None = None
+        self._written: dict[int, dict[str, _Written]] = {2018: {}, 2023: {}}
+
+    def fragments(self, data: Data) -> tuple[bytes, bytes | None]:
+        """Return what `codec.fragments` returns."""
+        keys = tuple(data)
+        if keys != self._keys:
+            self._keys, self._fields = keys, self._elements(keys) if self._is_plain else None
+        if self._fields is None:
+            return codec.fragments(self.name, data)
+        body_2018, edition_specific = self._fragment(data, self._fields, 2018)
+        return body_2018, self._fragment(data, self._fields, 2023)[0] if edition_specific else None
+
+    def _elements(self, keys: Sequence[str]) -> list[FieldSpec] | None:
+        """Return the elements with these keys, in order; None where there are others beside."""
+        order = self.spec.order
+        if any(key not in order and key not in self.spec.by_attribute for key in keys):
+            return None
+        return [self.spec.elements[index] for index in sorted(order[key] for key in keys if key in order)]
+
+    def _fragment(self, data: Data, fields: Sequence[FieldSpec], edition: int) -> tuple[bytes, bool]:
+        out, written = Output(edition), self._written[edition]
+        codec.write_attributes(out, self.spec, data, ())
+        out.append(">")
+        edition_specific, csipaus = out.edition_specific, False
+        for field in fields:
+            value = data[field.key]
+            last = written.get(field.key)
+            if last is None or last.value != value:
+                last = written[field.key] = self._write(out, field, value, data)
+            else:
+                out.extend(last.text)
+            edition_specific |= last.edition_specific
+            csipaus |= last.csipaus
+        if csipaus:
+            out.insert(0, f' xmlns:csipaus="{schema.CSIPAUS}"')
+        return "".join(out).encode(), edition_specific
+
+    def _write(self, out: Output, field: FieldSpec, value: Any, data: Data) -> _Written:
+        begin = len(out)
+        out.edition_specific = out.csipaus = False
+        if value is not None and out.accepts(field):
+            for occurrence in value if field.many else (value,):
+                codec.write_value(out, field, occurrence, data, f"{self.name}/{field.key}")
+        return _Written(value, out[begin:], out.edition_specific, out.csipaus)
+
+
+# --- validating -----------------------------------------------------------------------------------
+
+def check_all(name: str, fragments: Sequence[bytes]) -> None:
+    """Validate documents (their fragments) that were made from an operator's data, as `codec.check` does.
+    Refused (400)."""
+    if len(fragments) < 2 or not schema.is_element(f"{name}List") or not _are_valid(name, fragments):
+        for fragment in fragments:
+            codec.check(name, fragment)
+
+
+def _are_valid(name: str, fragments: Sequence[bytes]) -> bool:
+    """Return whether documents are valid for certain."""
+    if any(_DECLARATION in fragment or len(fragment) > _LONGEST for fragment in fragments):
+        return False
+    tag, count = name.encode(), len(fragments)
+    items = b"".join(b"<%s%s</%s>" % (tag, fragment, tag) for fragment in fragments)
+    body = b'<%sList xmlns="%s" all="%d" results="%d">%s</%sList>' % (
+        tag, SEP.encode(), count, count, items, tag)
+    try:
+        root = validation.check(body, limited=True)
+        for item in root:
+            _check_ranges(item, schema.type_spec(name))
+    except Refused:
+        return False
+    return len(root) == count
+
+
+@lru_cache(maxsize=None)
+def _ranged(spec: TypeSpec) -> Mapping[str, FieldSpec]:
+    """Return the elements, by tag, whose values have a range, or that contain such elements."""
+    return {field.tag: field for field in spec.elements
+            if (_ranged(field.spec) if field.spec else field.range is not None)}
+
+
+def _check_ranges(element: etree._Element, spec: TypeSpec) -> None:
+    fields = _ranged(spec)
+    for child in element:
+        field = fields.get(child.tag)
+        if field is None:
+            continue
+        if field.spec is not None:
+            _check_ranges(child, field.spec)
+        elif field.range is not None:
+            ranges.check(field.simple.read(child.text or field.default), field.range, child)
