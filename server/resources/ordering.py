@@ -10,7 +10,7 @@ Data = dict[str, Any]
 _INVERTED = bytes(range(255, -1, -1))
 # The paths of the time that the list parameter `a` is compared with, the first that a type has.
 _TIMES = ("timePeriod/start", "interval/start", "intervalRequested/start", "createdDateTime", "creationTime",
-          "effectiveTime")
+          "effectiveTime", "changedTime")
 
 
 class ListPosition(NamedTuple):

@@ -32,21 +32,22 @@ class Row:
     `publisher` is "vder" for a program of which each virtual DER publishes one of its own. `assigned` names
     the view by which FunctionSetAssignments assign the programs of a list. `quota` names the setting that
     limits how many items of a list one device may have, see `quotas`. `private` is true for a list at the top
-    whose items, and what is below them, no device sees until it is said whose they are. `subscribable` is the
-    attribute of that name, where the type has it (see `subscribability`).
+    whose items, and what is below them, no device sees until it is said whose they are. `copied` is true
+    where the content is a copy of what devices submit. `subscribable` is the attribute of that name, where
+    the type has it (see `subscribability`).
     """
 
     def __init__(self, name: str, path: str, modes: str, element: str | None = None, query: str = "",
                  order: list[str] | None = None, posted: list[str] | None = None, of: str | None = None,
                  writer: str = "", response: str = "", statuses: list[int] | None = None,
                  publisher: str = "", assigned: str = "", quota: str = "", private: bool = False,
-                 subscribable: int = Subscribable.NON_CONDITIONAL):
+                 copied: bool = False, subscribable: int = Subscribable.NON_CONDITIONAL):
         self.name, self.path, self.modes = name, path, modes
         self.element = element or name
         self.query, self.order, self.posted, self.of = query, tuple(order or ()), tuple(posted or ()), of
         self.writer, self.response, self.statuses = writer, response, frozenset(statuses or ())
         self.publisher, self.assigned, self.quota, self.private = publisher, assigned, quota, private
-        self.subscribable = subscribable
+        self.copied, self.subscribable = copied, subscribable
         self.parameters = tuple(_PARAMETER.findall(path))
         self._format = _PARAMETER.sub(r"{\1}", path)
 

@@ -18,7 +18,7 @@ def log_event(number: int) -> bytes:
             "functionSet": 11,
             "logEventCode": 0,
             "logEventID": number % 65536,
-            "logEventPEN": 0,
+            "logEventPEN": 40732,
             "profileID": 2,
         },
     )

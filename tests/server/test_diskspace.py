@@ -29,7 +29,7 @@ def _nothing_logged(monkeypatch: pytest.MonkeyPatch) -> None:
 def put(device: peers.Peer, size: int) -> peers.Reply:
     return device.post("/edev/1/lel", "LogEvent", {
         "createdDateTime": 0, "details": "x" * 30, "extendedData": size, "functionSet": 0,
-        "logEventCode": 0, "logEventID": 0, "logEventPEN": 0, "profileID": 2})
+        "logEventCode": 0, "logEventID": 0, "logEventPEN": 40732, "profileID": 2})
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from server import clock
 from server.config import settings
 from server.devices import enrolment
 from server.resources import numbering, ordering, schema, store, table
 from server.resources.table import Row
 from tests import peers
+from tests.conftest import NOON
 from tests.peers import Peer
 from tests.standard import every_resource
 from tests.wsgi import Client
@@ -32,6 +34,7 @@ def log(device: Peer) -> Peer:
 
 # --- paging ---------------------------------------------------------------------------------------
 
+# The places in the list of the items on the page; the LogEvent of the last time has place 0.
 PAGES = {
     "": [0],
     "?l=0": [],
@@ -49,11 +52,11 @@ PAGES = {
     "?s=7&l=5": [],
     "?s=4294967295&l=1": [],
     "?s=99999999999999999999999": [],
-    "?a=1020&l=9": [3, 4, 5, 6],
+    "?a=1020&l=9": [0, 1, 2, 3],
     "?a=0&l=2": [0, 1],
-    "?a=1019&l=1": [2],
+    "?a=1019&l=1": [0],
     "?a=1060&l=9": [],
-    "?a=1020&s=1&l=2": [4, 5],
+    "?a=1020&s=1&l=2": [1, 2],
     "?a=9999999999&l=9": [],
     "?a=99999999999999999999999&l=9": [],
     "?unheard=1&l=2": [0, 1],
@@ -88,7 +91,8 @@ def test_a_page_has_the_items_that_were_asked_for(log: Peer) -> None:
     for query, wanted in PAGES.items():
         reply = log.get(LOG + query)
         assert reply.status == 200, query
-        assert [item["logEventID"] for item in reply.data.get("LogEvent", [])] == wanted, query
+        places = [6 - item["logEventID"] for item in reply.data.get("LogEvent", [])]
+        assert places == wanted, query
         assert (reply.data["all"], reply.data["results"], reply.data["href"]) == (7, len(wanted), LOG), query
 
 
@@ -106,8 +110,9 @@ def test_pages_put_together_are_the_list(log: Peer) -> None:
 
 
 def test_a_list_that_knows_no_times_does_not_apply_a(device: Peer) -> None:
-    assert device.get("/edev?a=4000000000&l=9").data["results"] == 1
-    assert device.get("/edev?a=soon&l=9").data["results"] == 1
+    assert device.get("/derp?a=soon&l=9").data["results"] == 0
+    assert device.get("/edev/1/der?a=4000000000&l=9").data["results"] == 1
+    assert device.get("/edev/1/der?a=soon&l=9").data["results"] == 1
 
 
 def test_an_empty_list_is_an_answer(device: Peer) -> None:
@@ -149,6 +154,7 @@ def test_a_number_is_never_given_twice(log: Peer) -> None:
 
 # These come about otherwise: by enrolment, as readings, as answers to events. They are below.
 _APART = {
+    "ConsumptionTariffIntervalList",  # whose start values ascend as they come
     "EndDeviceList",
     "ReadingSetList",
     "ReadingList",
@@ -218,14 +224,25 @@ def in_order(row: Row, item: Row, listed: list[dict[str, Any]]) -> list[dict[str
     return listed
 
 
-def test_devices_are_listed_by_sfdi(server: None, peer: Any) -> None:
+def test_devices_are_listed_by_their_last_change_and_then_by_sfdi(server: None, peer: Any) -> None:
+    """8.5.2, table 21: changedTime descending, sFDI ascending, href ascending; and `a`, since the first key
+    is a time (4.7; CSIP CORE-004 asks for an empty list after the present time)."""
     enrolment.enrol(peers.lfdi(100), kind=enrolment.AGGREGATOR)
     for number in range(1, 7):
         enrolment.enrol(peers.lfdi(number), manager=peers.lfdi(100))
-    reply = peer(100).get("/edev?l=255")
-    listed = [item["sFDI"] for item in reply.data["EndDevice"]]
-    assert listed == sorted(listed)
-    assert (len(listed), reply.data["all"]) == (7, 7)
+    settings.registration = True
+    for seconds, number in ((1, 4), (2, 2), (2, 6), (0, 3)):
+        clock.turn_to(NOON + seconds)
+        own = peer(number).get("/edev").data["EndDevice"][0]
+        assert peer(number).put(own["href"], "EndDevice", own).status == 204
+    client = peer(100)
+    listed = client.get("/edev?l=255").data["EndDevice"]
+    keys = [(-item["changedTime"], item["sFDI"]) for item in listed]
+    assert keys == sorted(keys)
+    assert {-changed for changed, _ in keys[:2]} == {NOON + 2} and -keys[2][0] == NOON + 1
+    assert client.get(f"/edev?l=255&a={NOON}").data["EndDevice"] == listed[:3]
+    assert client.get(f"/edev?l=255&a={NOON + 2}").data["results"] == 0
+    assert client.get(f"/edev?s=3&a={NOON + 2}").data["results"] == 0
 
 
 def test_mirrors_and_what_they_mirror_are_listed_by_mrid_from_the_last(device: Peer) -> None:
@@ -276,7 +293,7 @@ def test_readings_are_listed_by_local_id_block_and_tier(device: Peer) -> None:
 
 
 def test_active_lists_keep_the_order_of_what_they_select_from(server: None, application: Any) -> None:
-    """Newest first for messages, and only those that are active."""
+    """10.6.2, table 44: messages by start ascending, and only those that are active."""
     every_resource.fill()
     device = Peer(Client(application), every_resource.LFDI)
     for start in (-30, -10, -20, 40):
@@ -291,6 +308,6 @@ def test_active_lists_keep_the_order_of_what_they_select_from(server: None, appl
         )
     active = device.get("/msg/1/acttxt?l=9").data
     starts = [item["interval"]["start"] - every_resource.NOW for item in active["TextMessage"]]
-    assert starts == sorted(starts, reverse=True) and {-30, -20, -10} <= set(starts) and 40 not in starts
+    assert starts == sorted(starts) and {-30, -20, -10} <= set(starts) and 40 not in starts
     assert active["all"] == len(starts)
     assert device.get("/msg/1/txt?l=9").data["all"] == len(starts) + 1
