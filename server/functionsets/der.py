@@ -4,17 +4,20 @@ All else of a DER is stored as submitted.
 """
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from server.devices import access
 from server.devices.requestcontext import Fragment, ListPage, RequestContext
 from server.errors import Refused
 from server.models import Document
-from server.resources import documents, refresh, retrieve, sql, store, table
+from server.resources import documents, hexbinary, refresh, retrieve, sql, store, table
+from server.resources.codes import RoleFlags
 from server.resources.hooks import Change, after, after_all, instead
 from server.units import Href, Lfdi
 
+_OF_DER = RoleFlags.DER | RoleFlags.PEV | RoleFlags.SUBMETER
 _SINGLETONS = ("DERCapability", "DERSettings", "DERStatus", "DERAvailability")
 
 
@@ -34,10 +37,16 @@ def _program_count(changes: list[Change]) -> None:
 
 
 @after("POST", "UsagePoint")
+@after("PUT", "UsagePoint")
 @after("DELETE", "UsagePoint")
 def _usage_point_link(change: Change) -> None:
-    """Update the DERs of the device, which link to its usage point."""
-    touch(number for number, in sql.rows("SELECT id FROM device WHERE lfdi = ?", change.audience))
+    if change.method != "PUT" or change.old != change.data:
+        touch_of(change.audience or "")
+
+
+def touch_of(lfdi: Lfdi) -> None:
+    """Render the DERs of a device again, which link to its usage point."""
+    touch(number for number, in sql.rows("SELECT id FROM device WHERE lfdi = ?", lfdi))
 
 
 def touch(numbers: Iterable[int]) -> None:
@@ -53,7 +62,17 @@ def _audiences(href: str) -> tuple[str, ...]:
         "SELECT a.audience FROM device d JOIN audience a ON a.lfdi = d.lfdi WHERE d.id = ?", _device(href)))
 
 
-@instead("COUNT", "AssociatedDERProgramList", "CurrentDERProgram")
+@instead("COUNT", "CurrentDERProgram")
+def _count_current_programs(hrefs: list[Href]) -> dict[Href, int]:
+    """Return no number, so that no DER has a CurrentDERProgramLink.
+
+    A link would say that a control is active now. It is optional, the edition of 2023 has none, and to keep
+    it true every DER that follows a program were to be rendered at the beginning and end of each control.
+    """
+    return dict.fromkeys(hrefs, 0)
+
+
+@instead("COUNT", "AssociatedDERProgramList")
 def _count_programs(hrefs: list[Href]) -> dict[Href, int]:
     owners = _owners(hrefs)
     found = dict(sql.among(
@@ -74,8 +93,8 @@ def programs_of_der(context: RequestContext) -> ListPage:
 
 @instead("GET", "CurrentDERProgram")
 def current_program(context: RequestContext) -> Fragment:
-    """Return the program of a DER that has an active control, or else any; of several the one with the
-    lowest primacy. Refused (404) for a DER without programs."""
+    """Return the program of a DER that has an active control; of several the one with the lowest primacy.
+    Refused (404) where none has."""
     _check_visible(context)
     programs: list[Any] = list(
         Document.select()
@@ -86,9 +105,9 @@ def current_program(context: RequestContext) -> Fragment:
     refresh.freshen(documents=[program.href for program in programs])
     active = [program for program in programs if Document.select().where(
         (Document.parent == f"{program.href}/derc") & (Document.visibility == Document.ACTIVE)).exists()]
-    if not programs:
-        raise Refused(404, "this DER follows no program")
-    href = (active or programs)[0].href
+    if not active:
+        raise Refused(404, "this DER follows no program with an active control")
+    href = active[0].href
     document = retrieve.single(href, None, context.edition)
     assert document is not None
     return context.moved("DERProgram", document, href)
@@ -96,11 +115,13 @@ def current_program(context: RequestContext) -> Fragment:
 
 @instead("GET", "AssociatedUsagePoint")
 def usage_point(context: RequestContext) -> Fragment:
-    """Return the first usage point that the DER's device mirrors. Refused (404) where there is none."""
+    """Return the first usage point of a DER that the DER's device mirrors. Refused (404) where there is
+    none."""
     _check_visible(context)
-    points = documents.own("/upt", _owners([context.href])[context.href])
+    points = [point for point in documents.own("/upt", _owners([context.href])[context.href])
+              if _is_of_der(point.submitted)]
     if not points:
-        raise Refused(404, "this DER's device mirrors no usage point")
+        raise Refused(404, "this DER's device mirrors no usage point of a DER")
     document = retrieve.single(points[0].href, None, context.edition)
     assert document is not None
     return context.moved("UsagePoint", document, points[0].href)
@@ -109,10 +130,15 @@ def usage_point(context: RequestContext) -> Fragment:
 @instead("COUNT", "AssociatedUsagePoint")
 def _count_usage_points(hrefs: list[Href]) -> dict[Href, int]:
     owners = _owners(hrefs)
-    found = dict(sql.among(
-        "SELECT audience, count(*) FROM document WHERE audience IN ({}) AND parent = '/upt' AND "
-        f"{documents.LISTED} GROUP BY audience", owners.values()))
-    return {href: int(found.get(lfdi, 0)) for href, lfdi in owners.items()}
+    found = Counter(point.audience for point in documents.among(
+        "audience", set(owners.values()), f"AND parent = '/upt' AND {documents.LISTED}")
+        if _is_of_der(point.submitted))
+    return {href: found[lfdi] for href, lfdi in owners.items()}
+
+
+def _is_of_der(point: Mapping[str, Any]) -> bool:
+    """Return whether a UsagePoint is the submeter of a DER, and not the meter of the premises (roleFlags)."""
+    return bool(hexbinary.bits(point.get("roleFlags")) & _OF_DER)
 
 
 def _owners(hrefs: Iterable[Href]) -> dict[Href, Lfdi]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from server import clock
 from server.config import settings
 from server.devices import access
 from server.devices.requestcontext import Fragment, ListPage, RequestContext
@@ -13,6 +14,7 @@ from server.resources.hooks import PostedReading, instead, on_readings
 from server.units import Href, Instant
 
 Data = dict[str, Any]
+_FILLING = "F" * 24  # the mRID, before the enterprise number, of what still changes without a new version
 _SETS = "SELECT number, mrid, start, duration_s, submitted, id FROM reading_set WHERE meter = ?"
 _OF_SET = "FROM reading WHERE set_id = ? AND set_start = ?"
 
@@ -123,7 +125,8 @@ def _find(context: RequestContext) -> tuple[Any, ...]:
 def _set(href: str, row: tuple[Any, ...]) -> Data:
     """Return the data of a set from its row (the columns of _SETS)."""
     _, mrid, start, duration_s, submitted, set_id = row
+    number = f"{set_id:024X}" if start + duration_s <= clock.now() else _FILLING
     return {"href": href, "timePeriod": {"duration": duration_s, "start": start},
-            "mRID": mrid or f"{set_id:024X}{settings.enterprise:08X}",
+            "mRID": mrid or f"{number}{settings.enterprise:08X}",
             "ReadingListLink": {"href": f"{href}/r", "all": _count_readings((set_id, start))},
             **json.loads(submitted)}

@@ -2,27 +2,39 @@
 
 A mirror has a UsagePoint with the same mRID, and each MirrorMeterReading a MeterReading with the same mRID.
 Below, a MirrorMeterReading is called a quantity. A mirror or a quantity that is submitted again under its
-mRID replaces the earlier one.
+mRID replaces the earlier one. Of a mirror nothing is served but its own elements: quantities are
+MeterReadings. With a mirror its UsagePoint is withdrawn; what was read stays for reports, and is served again
+if the device makes a mirror with the same mRID.
 """
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, NamedTuple
 
 from server import clock
 from server.config import settings
 from server.devices import access, ratelimits
 from server.devices.requestcontext import Created, RequestContext
 from server.errors import Refused
+from server.functionsets import der
 from server.models import Document
-from server.resources import hexbinary, meterreadings, numbering, schema, sql, store, table
-from server.resources.hooks import Change, after, before, instead
+from server.resources import (hexbinary, meterreadings, numbering, quotas, schema, sql, store, table,
+                              withdrawal)
+from server.resources.codes import RoleFlags
+from server.resources.hooks import Change, after, before, instead, rebuild
 from server.resources.quotas import OverQuota
 from server.resources.schema import SUBMITTED
-from server.units import Href, Lfdi
+from server.units import Href, Instant
 
 Data = dict[str, Any]
-_VALUES = ("Reading", "MirrorReadingSet")
-_MIRROR_ONLY = ("MirrorMeterReading", "deviceLFDI", "postRate", "UsagePointLink", "subscribable", "href")
+_MIRROR_ONLY = ("MirrorMeterReading", "postRate", "UsagePointLink", "subscribable", "href")
+
+
+class _Known(NamedTuple):
+    """A UsagePoint or MeterReading that there is, and whether it was withdrawn."""
+    href: Href
+    submitted: Data
+    withdrawn: bool
 
 
 @before("POST", "MirrorUsagePoint")
@@ -38,23 +50,9 @@ def _check(change: Change) -> None:
     for key in ("mRID", "deviceLFDI"):
         if change.old and change.old[key] != change.data[key]:
             raise Refused(409, f"MirrorUsagePoint/{key}: a mirror keeps it; this one has {change.old[key]}")
-    _merge_quantities(change, lfdi)
-
-
-def _merge_quantities(change: Change, lfdi: Lfdi) -> None:
-    """Keep the quantities of before, since each POST may bring others. OverQuota where they are too many."""
-    change.notes["quantities"] = quantities = change.data.get("MirrorMeterReading", [])
-    by_mrid = {quantity["mRID"]: quantity for quantity in (change.old or {}).get("MirrorMeterReading", [])}
-    for quantity in quantities:
-        previous = hexbinary.comparable(by_mrid.get(quantity["mRID"], {}))
-        by_mrid[quantity["mRID"]] = {**previous, **_without_values(quantity)}
-    if change.caller is not None:
+    change.notes["quantities"] = quantities = change.data.pop("MirrorMeterReading", [])
+    if caller is not None:
         ratelimits.spend_readings(lfdi, meterreadings.count(quantities))
-    if len(by_mrid) > settings.quota_mirror_readings:
-        most = settings.quota_mirror_readings
-        raise OverQuota(403, lfdi, f"MirrorUsagePoint/MirrorMeterReading: a mirror may have at most {most}")
-    if by_mrid:
-        change.data["MirrorMeterReading"] = list(by_mrid.values())
 
 
 @after("POST", "MirrorUsagePoint")
@@ -62,7 +60,7 @@ def _merge_quantities(change: Change, lfdi: Lfdi) -> None:
 def _publish(change: Change) -> None:
     """Update the UsagePoint of a mirror and record the values that came with it."""
     point = store.find(change.data["mRID"], "UsagePoint", audience=change.audience)
-    data = {key: value for key, value in change.data.items() if key not in _MIRROR_ONLY}
+    data = _usage_point(change.data)
     if point is None:
         href = store.add("UsagePoint", "/upt", data, audience=change.audience)
     else:
@@ -75,9 +73,26 @@ def _publish(change: Change) -> None:
         _record_quantity(href, audience, quantity, path, known)
 
 
+def _usage_point(mirror: Data) -> Data:
+    """Return the UsagePoint of a mirror: its elements, marked as mirrored, whether it says so or not."""
+    data = {key: value for key, value in mirror.items() if key not in _MIRROR_ONLY}
+    data["roleFlags"] = f"{hexbinary.bits(data['roleFlags']) | RoleFlags.MIRROR:04X}"
+    return data
+
+
+@after("DELETE", "MirrorUsagePoint")
+def _withdraw(change: Change) -> None:
+    """Withdraw the UsagePoint of a mirror that is removed (10.11.3 l)."""
+    point = store.find(change.data["mRID"], "UsagePoint", audience=change.audience)
+    if point is not None:
+        withdrawal.withdraw(point.href)
+        der.touch_of(point.audience)
+
+
 @instead("POST", "MirrorUsagePoint")
 def post_readings(context: RequestContext) -> Created:
-    """Record a MirrorMeterReading, or a list of them; the result names the (last) MeterReading."""
+    """Record a MirrorMeterReading, or a list of them; the result names the MeterReading, or for a list the
+    MeterReadingList (10.11.3 f, g)."""
     name, data = context.read_document()
     posted = context.match.row.posted
     if name not in posted:
@@ -90,7 +105,8 @@ def post_readings(context: RequestContext) -> Created:
         if mirror is None or not access.writable(context.caller, mirror.audience):
             raise Refused(404, access.NOT_THERE)
         ratelimits.spend_readings(mirror.audience, meterreadings.count(quantities))
-        return Created(record(mirror, quantities))
+        location = record(mirror, quantities)
+        return Created(location if name == "MirrorMeterReading" else table.parent(location))
 
 
 def record(mirror: Document, quantities: list[Data]) -> str:
@@ -103,28 +119,25 @@ def record(mirror: Document, quantities: list[Data]) -> str:
     point = known.get(("UsagePoint", schema.hexadecimal(mrid, 32)))
     if point is None:
         raise Refused(409, f"{mirror.href} has lost its UsagePoint")
-    mrids = {quantity["mRID"] for quantity in mirror.submitted.get("MirrorMeterReading", [])}
-    new = {quantity["mRID"]: _without_values(quantity) for quantity in reversed(quantities)
-           if quantity["mRID"] not in mrids}
     location = ""
     for quantity in quantities:
         path = f"MirrorMeterReading {quantity['mRID']}"
-        location = _record_quantity(point, mirror.audience, quantity, path, known)
-    if new:  # those of before are kept, see _check
-        store.put(mirror.href, {**mirror.submitted, "MirrorMeterReading": [*reversed(new.values())]})
+        location = _record_quantity(point.href, mirror.audience, quantity, path, known)
     return location
 
 
-def _known(audience: str, *mrids: str) -> dict[tuple[str, str], Href]:
-    """Return the hrefs of a device's usage points and MeterReadings with these mRIDs, by kind and mRID."""
+def _known(audience: str, *mrids: str) -> dict[tuple[str, str], _Known]:
+    """Return a device's usage points and MeterReadings with these mRIDs, by kind and mRID."""
     rows = sql.rows(
-        "SELECT kind, mrid, href FROM document WHERE kind IN ('UsagePoint', 'MeterReading') AND audience = ? "
-        f"AND mrid IN ({sql.marks(len(mrids))})", audience, *(schema.hexadecimal(mrid, 32) for mrid in mrids))
-    return {(kind, mrid): href for kind, mrid, href in rows}
+        "SELECT kind, mrid, href, submitted, visibility FROM document WHERE kind IN "
+        f"('UsagePoint', 'MeterReading') AND audience = ? AND mrid IN ({sql.marks(len(mrids))})",
+        audience, *(schema.hexadecimal(mrid, 32) for mrid in mrids))
+    return {(kind, mrid): _Known(href, json.loads(submitted), visibility == Document.WITHDRAWN)
+            for kind, mrid, href, submitted, visibility in rows}
 
 
 def _record_quantity(
-    point: Href, audience: str, quantity: Data, path: str, known: dict[tuple[str, str], Href]
+    point: Href, audience: str, quantity: Data, path: str, known: dict[tuple[str, str], _Known]
 ) -> Href:
     """Record the values of one MirrorMeterReading below a UsagePoint; return the href of its MeterReading,
     which is `known`, or is from now on.
@@ -132,19 +145,20 @@ def _record_quantity(
     `path` names it in messages.
     """
     key = "MeterReading", schema.hexadecimal(quantity["mRID"], 32)
-    href = known.get(key)
-    if href is not None and not href.startswith(f"{point}/"):
+    meter = known.get(key)
+    if meter is not None and not meter.href.startswith(f"{point}/"):
         raise Refused(403, f"{path}: this mRID belongs to another mirror")
-    if href is None:
+    if meter is None:
         if "ReadingType" not in quantity:
             raise Refused(400, f"{path}: it is new, so it needs a ReadingType")
-        href = known[key] = _add_meter(point, audience, quantity)
-    elif "ReadingType" in quantity:
-        store.put(f"{href}/rt", quantity["ReadingType"])
+        meter = _add_meter(point, audience, quantity)
+    else:
+        meter = _overwrite(meter, quantity)
+    known[key], href = meter, meter.href
     now, changed = clock.now(), False
     if "Reading" in quantity:
         meterreadings.check(quantity["Reading"], f"{path}/Reading")
-        changed |= meterreadings.record(href, quantity["Reading"], now)
+        changed |= meterreadings.record(href, _with_period(href, quantity, now), now)
     for reading_set in quantity.get("MirrorReadingSet", []):
         changed |= meterreadings.record_set(href, reading_set, f"{path}/MirrorReadingSet", now)
     if changed:
@@ -152,16 +166,53 @@ def _record_quantity(
     return href
 
 
-def _add_meter(point: str, audience: str, quantity: Data) -> str:
-    """Add a MeterReading for a new quantity; its ReadingLink leads to the newest reading."""
-    data = {key: quantity[key] for key in (SUBMITTED, *schema.type_spec("MeterReadingBase").by_key)
+def _with_period(href: Href, quantity: Data, now: Instant) -> Data:
+    """Return the Reading of a quantity whose MeterReading has this href.
+
+    Where it states no period, that is as long as the intervalLength of its ReadingType, and has just ended.
+    """
+    reading: Data = quantity["Reading"]
+    if "timePeriod" in reading:
+        return reading
+    document = None if "ReadingType" in quantity else store.get(f"{href}/rt")
+    reading_type = quantity.get("ReadingType") or (document.submitted if document else {})
+    duration_s = reading_type.get("intervalLength", 0)
+    return {**reading, "timePeriod": {"start": now - duration_s, "duration": duration_s}}
+
+
+def _overwrite(meter: _Known, quantity: Data) -> _Known:
+    """Let a quantity that is submitted again overwrite what its MeterReading says (10.11.3 h); what it leaves
+    out stays, as the ReadingType does, which clients state once."""
+    if meter.withdrawn:
+        withdrawal.restore(meter.href)
+    content = {**meter.submitted, **_base(quantity)}
+    if hexbinary.comparable(content) != hexbinary.comparable(meter.submitted):
+        store.put(meter.href, content)
+    if "ReadingType" in quantity:
+        store.put(f"{meter.href}/rt", quantity["ReadingType"])
+    return _Known(meter.href, content, False)
+
+
+def _base(quantity: Data) -> Data:
+    """Return the elements that a quantity and its MeterReading have in common."""
+    return {key: quantity[key] for key in (SUBMITTED, *schema.type_spec("MeterReadingBase").by_key)
             if key in quantity and key != "href"}
+
+
+def _add_meter(point: str, audience: str, quantity: Data) -> _Known:
+    """Add a MeterReading for a new quantity; its ReadingLink leads to the newest reading. OverQuota where the
+    mirror has too many."""
+    most = settings.quota_mirror_readings
+    if quotas.stored(f"{point}/mr", audience) >= most:
+        why = f"MirrorUsagePoint/MirrorMeterReading: a mirror may have at most {most}"
+        raise OverQuota(403, audience, why)
+    data = _base(quantity)
     href = f"{point}/mr/{numbering.next_number(f'{point}/mr')}"
     data["ReadingLink"] = {"href": table.rows["Reading"].href(**_numbers(href), span=0, reading=0)}
     with store.transaction():
         store.put(f"{href}/rt", quantity["ReadingType"], audience=audience)
         store.put(href, data, audience=audience)
-    return href
+    return _Known(href, data, False)
 
 
 def _numbers(href: str) -> dict[str, int]:
@@ -170,10 +221,19 @@ def _numbers(href: str) -> dict[str, int]:
     return match.parameters
 
 
-def _without_values(quantity: Data) -> Data:
-    return {key: value for key, value in quantity.items() if key not in _VALUES}
-
-
 @after("DELETE", "UsagePoint", "MeterReading")
 def _remove_readings(change: Change) -> None:
     meterreadings.remove_below(change.href)
+
+
+@rebuild
+def _rebuild_points() -> int:
+    """Make mirrors and their UsagePoints what they are by now; return how many mirrors changed."""
+    changed = 0
+    for mirror in store.items("/mup"):
+        own = {key: value for key, value in mirror.submitted.items() if key != "MirrorMeterReading"}
+        point = store.find(own["mRID"], "UsagePoint", audience=mirror.audience)
+        if own != mirror.submitted or point is not None and point.submitted != _usage_point(own):
+            store.put(mirror.href, own)
+            changed += 1
+    return changed

@@ -17,10 +17,11 @@ class Document(Table):
     body.
 
     `sort` orders a list bytewise in the order of the resource table; `at` is the time that the list parameter
-    `a` is compared with; `until` is the end of the interval. `visibility` is LISTED, ACTIVE or EXPIRED.
-    `status` is the EventStatus of an event.
+    `a` is compared with; `until` is the end of the interval. `visibility` is LISTED, ACTIVE, EXPIRED
+    (found by its href alone) or WITHDRAWN (not found by those that are served). `status` is the EventStatus
+    of an event.
     """
-    LISTED, ACTIVE, EXPIRED = 0, 1, 2
+    LISTED, ACTIVE, EXPIRED, WITHDRAWN = 0, 1, 2, 3
     href = TextField(primary_key=True)
     kind = TextField()
     parent = TextField()
@@ -45,6 +46,7 @@ for _columns, _where in (
         ((Document.parent, Document.audience, Document.sort, Document.visibility), _LISTED),
         ((Document.parent, Document.visibility), Document.visibility == Document.ACTIVE),
         ((Document.until,), Document.visibility == Document.EXPIRED),  # retention
+        ((Document.parent, Document.audience), Document.visibility == Document.WITHDRAWN),
         ((Document.parent, Document.at, Document.until), _LISTED & Document.status.is_null(False)),
         ((Document.mrid,), Document.mrid.is_null(False)),
         ((Document.fresh_until,), Document.fresh_until.is_null(False)),

@@ -64,12 +64,12 @@ def readings(
 ) -> list[ReadingRow]:
     """List what a device measured, oldest first; values as they were posted, with their ReadingType."""
     lfdi = enrolment.find(device).lfdi
-    points = documents.own("/upt", lfdi)
+    points = documents.ever("/upt", lfdi)
     since, until = (start if start is not None else -_EVER, end if end is not None else _EVER)
     rows: list[ReadingRow] = []
     of_device = meterrows.read("JOIN device d ON d.id = m.device_id WHERE d.lfdi = ?", lfdi)
     counting = {row.href: row for row in of_device}
-    for meter in (meter for point in points for meter in store.items(f"{point.href}/mr")):
+    for meter in (meter for point in points for meter in documents.ever(f"{point.href}/mr", lfdi)):
         document = store.get(f"{meter.href}/rt")
         reading_type = document.submitted if document else {}
         rows += [

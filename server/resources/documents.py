@@ -37,6 +37,12 @@ def own(list_href: Href, audience: str) -> list[Document]:
     return select(f"{OWN} ORDER BY sort", list_href, audience)
 
 
+def ever(list_href: Href, audience: str) -> list[Document]:
+    """Return the items of a list of one audience as `own` does, and those that were withdrawn."""
+    withdrawn = f"parent = ? AND audience = ? AND visibility = {Document.WITHDRAWN}"
+    return [*own(list_href, audience), *select(f"{withdrawn} ORDER BY sort", list_href, audience)]
+
+
 def among(column: str, values: Iterable[Any], condition: str = "", *parameters: Any) -> Iterator[Document]:
     """Yield the documents with one of these values, which may be any number, in a column, and which meet a
     condition (such as `AND visibility = ?`)."""

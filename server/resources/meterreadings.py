@@ -217,20 +217,30 @@ def between(meter: str, start: Instant, end: Instant) -> list[tuple[Instant, Sec
 def latest(meter: str) -> tuple[Instant, Seconds, int | None, str] | None:
     """Return (start, duration, value, other elements as JSON) of the newest reading; None without any.
 
-    It is in the sets that begin last, unless all readings of those are untimely.
+    It is in the sets that begin last, unless all readings of those are untimely, or in one that began before
+    and lasts longer, as the set of a day does.
     """
     newest = "SELECT max(start) FROM reading_set WHERE meter = ?"
     begin, = sql.row(newest, meter)
     while begin is not None:
-        row: tuple[Instant, Seconds, int | None, str] | None = sql.row(
-            "SELECT r.start, r.duration_s, r.value, r.submitted FROM reading_set s JOIN reading r "
-            f"ON {OF_SET} WHERE s.meter = ? AND s.start = ? AND r.set_start = ? "
-            f"AND (r.sort & {UNTIMELY}) = 0 ORDER BY r.start DESC, r.number DESC LIMIT 1",
-            meter, begin, begin)
+        row = _newest(meter, begin, begin)
         if row is not None:
-            return row
+            longer, = sql.row("SELECT min(start) FROM reading_set WHERE meter = ? AND start < ? "
+                              "AND start + duration_s > ?", meter, begin, row[0])
+            later = None if longer is None else _newest(meter, longer, begin - 1)
+            return row if later is None or later[0] <= row[0] else later
         begin, = sql.row(f"{newest} AND start < ?", meter, begin)
     return None
+
+
+def _newest(meter: str, first: Instant, last: Instant) -> tuple[Instant, Seconds, int | None, str] | None:
+    """Return the newest reading, as `latest` does, of the sets that begin from `first` to `last`."""
+    row: tuple[Instant, Seconds, int | None, str] | None = sql.row(
+        "SELECT r.start, r.duration_s, r.value, r.submitted FROM reading_set s JOIN reading r "
+        f"ON {OF_SET} WHERE s.meter = ? AND s.start >= ? AND s.start <= ? AND r.set_start >= ? "
+        f"AND r.set_start <= ? AND (r.sort & {UNTIMELY}) = 0 ORDER BY r.start DESC, r.number DESC LIMIT 1",
+        meter, first, last, first, last)
+    return row
 
 
 def data(href: str, start: Instant, duration_s: Seconds, value: int | None, submitted: str) -> Data:

@@ -62,7 +62,7 @@ def rerender(hrefs: Iterable[Href]) -> list[Href]:
     for chunk in chunked(dict.fromkeys(hrefs), CHUNK):
         changed += _write([
             Timed(Draft(document.kind, document.href, document.parent, document.audience, document.submitted),
-                  None if document.status is None
+                  None if document.status is None and document.visibility != Document.WITHDRAWN
                   else TimedState(document.visibility, document.fresh_until, document.status), document)
             for document in documents.among("href", chunk)])
     return changed

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from server.models import Device, is_postgres
+from server.models import Device, Document, is_postgres
 from server.resources import documents, sql
 from server.units import Href
 
@@ -16,6 +16,7 @@ PAGE_BYTES = 1 << 20  # of the items of a page; small devices, and this server, 
 _AUDIENCES = ("SELECT of_device.audience FROM device CROSS JOIN audience AS of_device WHERE device.lfdi = ? "
               f"AND device.state = '{Device.ENROLLED}' AND of_device.lfdi = device.lfdi")
 _VISIBLE = f"audience IN ({_AUDIENCES})"
+_SERVED = f"visibility < {Document.WITHDRAWN}"
 # As an expression, which keeps the database from looking documents up by audience and sorting them.
 _VISIBLE_IN_ORDER = f"coalesce(audience, '') {_VISIBLE.removeprefix('audience ')}"
 
@@ -41,14 +42,15 @@ def _body(edition: int) -> str:
 
 def single(href: str, reader: str | None, edition: int = 2018) -> Single | None:
     """Return the document at an href; None where there is none that the reader may see."""
-    statement = f"SELECT kind, {_body(edition)}, audience FROM document WHERE href = ?"
+    statement = f"SELECT kind, {_body(edition)}, audience FROM document WHERE href = ? AND {_SERVED}"
     row = sql.row(statement, href) if reader is None else sql.row(f"{statement} AND {_VISIBLE}", href, reader)
     return Single(row[0], bytes(row[1]), row[2]) if row else None
 
 
 def visible(href: str, reader: str) -> bool:
     """Return whether there is a document at an href that the reader may see."""
-    return sql.row(f"SELECT 1 FROM document WHERE href = ? AND {_VISIBLE}", href, reader) is not None
+    statement = f"SELECT 1 FROM document WHERE href = ? AND {_SERVED} AND {_VISIBLE}"
+    return sql.row(statement, href, reader) is not None
 
 
 class Selection(NamedTuple):

@@ -16,11 +16,12 @@ from server.models import Device
 from server.resources import store, table
 from server.resources.table import METHODS
 from tests import peers
+from tests.conftest import NOON
 from tests.peers import Peer, Reply
 from tests.standard import every_resource
 from tests.wsgi import Client
 
-MIRROR: dict[str, Any] = {"mRID": "AA", "roleFlags": "0001", "serviceCategoryKind": 0, "status": 1}
+MIRROR: dict[str, Any] = {"mRID": "AA", "roleFlags": "0049", "serviceCategoryKind": 0, "status": 1}
 EVENT = {"functionSet": 11, "logEventCode": 0, "logEventPEN": 40732, "profileID": 2, "createdDateTime": 1,
          "logEventID": 1}
 AGGREGATOR = 100
@@ -37,8 +38,9 @@ def stranger(server: None, application: Any) -> Peer:
 
 OPEN = {"DeviceCapability", "Time"}
 ROOT_LISTS = {"EndDeviceList", "MirrorUsagePointList", "DERProgramList", "ResponseSetList", "UsagePointList"}
+SELF = {"SelfDevice", "SelfDeviceInformation"}
 POLICIES = {"enrolled by the utility": ({}, OPEN),
-            "registration": ({"registration": True}, OPEN | ROOT_LISTS | {"SelfDevice"}),
+            "registration": ({"registration": True}, OPEN | ROOT_LISTS | SELF),
             "strict": ({"strict_access": True}, {"DeviceCapability"})}
 
 
@@ -71,7 +73,8 @@ def test_a_stranger_s_capability_leads_to_what_it_may_read(stranger: Peer, polic
         setattr(settings, name, value)
     capability = stranger.get("/dcap", Accept=accept).data
     links = {key: link for key, link in capability.items() if key.endswith("Link")}
-    assert links.keys() == {f"{name}Link" for name in readable - {"DeviceCapability"}}
+    linked = readable - {"DeviceCapability", "SelfDeviceInformation"}
+    assert links.keys() == {f"{name}Link" for name in linked}
     for key, link in links.items():
         listed = stranger.get(f"{link['href']}?l=9", Accept=accept).data
         if key.endswith("ListLink"):
@@ -145,6 +148,8 @@ def neighbours(peer: Callable[[int], Peer]) -> tuple[Peer, Peer]:
     virtualders.create("first's", members=["device 1"])
     store.put("/derp/1/dderc", {"mRID": "DD", "DERControlBase": {"opModConnect": True}})
     store.add("DERControl", "/derp/1/derc", every_resource.sample("DERControl"))
+    store.add("DERControl", "/derp/1/derc", {"DERControlBase": {"opModConnect": True},
+                                             "interval": {"start": NOON, "duration": 600}})
     first.post("/mup", "MirrorUsagePoint", {**MIRROR, "deviceLFDI": first.lfdi})
     first.post(
         "/mup/1", "MirrorMeterReading", {"mRID": "BB", "ReadingType": {"uom": 38}, "Reading": {"value": 1}}

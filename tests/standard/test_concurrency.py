@@ -85,7 +85,7 @@ def test_new_quantities_of_one_mirror_are_all_kept(device: Peer) -> None:
                         for number in range(1, MANY + 1)])
     assert {reply.status for reply in replies} == {201}
     assert len({reply.location for reply in replies}) == MANY
-    assert len(device.get("/mup/1").data["MirrorMeterReading"]) == MANY
+    assert device.get("/upt/1/mr").data["all"] == MANY
     assert device.get("/upt/1").data["MeterReadingListLink"]["all"] == MANY
 
 

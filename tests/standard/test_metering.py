@@ -15,6 +15,7 @@ from server.config import settings
 from server.devices import enrolment
 from server.grid.series import devicereadings
 from server.models import Meter, Reading, ReadingSet, db
+from server.operations.readings import readings
 from server.protocol import app
 from server.resources import meterreadings, pollrates, retention, store
 from tests import peers
@@ -104,10 +105,7 @@ def test_put_again_it_keeps_its_identity(meter: Peer) -> None:
 def test_a_mirror_with_its_quantities_and_values_at_once(device: Peer) -> None:
     body = mirror(device, MirrorMeterReading=[{**POWER, "Reading": reading(500, NOON)}, VOLTAGE])
     href = device.post("/mup", "MirrorUsagePoint", body).location
-    quantities = device.get(href).data["MirrorMeterReading"]
-    assert [item["mRID"] for item in quantities] == [POWER["mRID"], VOLTAGE["mRID"]]
-    assert not any("Reading" in item for item in quantities)
-    assert device.get("/upt/1/mr").data["all"] == 2
+    assert href == "/mup/1" and device.get("/upt/1/mr").data["all"] == 2
     assert device.get(f"{AT}/rs/0/r/0").data["value"] == 500
 
 
@@ -116,10 +114,45 @@ def test_removed_it_takes_no_more(meter: Peer) -> None:
     assert meter.delete("/mup/1").status == 204
     assert post(meter, {**POWER, "Reading": reading(2)}).status == 404
     assert meter.get("/mup").data["all"] == 0
-    assert values(meter) == [1]
     assert meter.post("/mup", "MirrorUsagePoint", mirror(meter)).location == "/mup/2"
     post(meter, {**POWER, "Reading": reading(3, NOON)}, href="/mup/2")
     assert meter.get("/upt").data["all"] == 1
+
+
+def test_of_a_mirror_its_own_elements_are_served(meter: Peer) -> None:
+    """10.11.3 c: GET of a MirrorUsagePoint has no MirrorMeterReading in it, nor has the list."""
+    post(meter, POWER, VOLTAGE)
+    assert "MirrorMeterReading" not in meter.get("/mup/1").data
+    assert "MirrorMeterReading" not in meter.get("/mup?l=9").data["MirrorUsagePoint"][0]
+    assert meter.get("/upt/1/mr").data["all"] == 2
+
+
+def test_with_a_mirror_its_usage_point_goes(meter: Peer) -> None:
+    """10.11.3 l: who deletes a MirrorUsagePoint deletes the UsagePoint. What was read counts for reports, and
+    is there again under the same mRID."""
+    post(meter, {**POWER, "Reading": reading(1, NOON)}, {**VOLTAGE, "Reading": reading(2300, NOON)})
+    assert meter.delete("/mup/1").status == 204
+    for href in ("/upt/1", "/upt/1/mr", AT, f"{AT}/rt", f"{AT}/rs", f"{AT}/rs/1", f"{AT}/rs/1/r/1"):
+        assert meter.get(href).status == 404, href
+    assert (meter.get("/upt").data["all"], meter.get("/dcap").data["UsagePointListLink"]["all"]) == (0, 0)
+    assert [row["value"] for row in readings("one")] == [1, 2300]
+    assert store.reindex() == 0 and meter.get("/upt/1").status == 404
+    assert meter.post("/mup", "MirrorUsagePoint", mirror(meter)).location == "/mup/2"
+    assert meter.get("/upt/1").data["MeterReadingListLink"]["all"] == 0
+    assert post(meter, {"mRID": POWER["mRID"], "Reading": reading(2, NOON + 300)}, href="/mup/2").status == 201
+    assert meter.get("/upt/1").data["MeterReadingListLink"]["all"] == 1
+    assert values(meter) == [1, 2] and meter.get(f"{AT}/rt").status == 200
+
+
+def test_a_quantity_that_is_stated_again_overwrites_its_meter_reading(meter: Peer) -> None:
+    """10.11.3 h: a known MirrorMeterReading's description, version and ReadingType replace those of before."""
+    post(meter, {**POWER, "version": 1})
+    post(meter, {**POWER, "description": "net power", "version": 2, "ReadingType": {"uom": 61}})
+    shown = meter.get(AT).data
+    assert (shown["description"], shown["version"], meter.get(f"{AT}/rt").data["uom"]) == ("net power", 2, 61)
+    post(meter, {"mRID": POWER["mRID"], "Reading": reading(2, NOON)})
+    assert meter.get(AT).data["description"] == "net power"
+    assert meter.get("/upt/1/mr").data["MeterReading"] == [meter.get(AT).data]
 
 
 # --- what it shows --------------------------------------------------------------------------------
@@ -128,8 +161,16 @@ def test_a_usage_point_shows_the_mirror(meter: Peer) -> None:
     assert meter.get("/upt").data["all"] == 1
     resource = meter.get("/upt/1").data
     assert (resource["mRID"], resource["roleFlags"], resource["description"]) == (f"{0xAA:032X}", "0049", "meter")
-    assert "deviceLFDI" not in resource
     assert resource["MeterReadingListLink"] == {"href": "/upt/1/mr", "all": 0}
+
+
+@pytest.mark.parametrize("stated, shown", [("0048", "0049"), ("49", "49"), ("0000", "0001"), ("03", "03")])
+def test_a_mirrored_usage_point_says_so_and_whose_it_is(device: Peer, stated: str, shown: str) -> None:
+    """The schema's RoleFlagsType, isMirror: set where the server is not what measures; and UsagePoint,
+    deviceLFDI: present where it mirrors."""
+    device.post("/mup", "MirrorUsagePoint", mirror(device, roleFlags=stated))
+    resource = device.get("/upt/1").data
+    assert (resource["deviceLFDI"], int(resource["roleFlags"], 16)) == (device.lfdi, int(shown, 16))
 
 
 def test_a_quantity_is_shown_from_its_type_to_its_values(meter: Peer) -> None:
@@ -168,6 +209,37 @@ def test_the_present_value_is_the_latest(meter: Peer) -> None:
     }
 
 
+def test_the_present_value_is_the_latest_of_sets_that_overlap(meter: Peer) -> None:
+    """10.4, ReadingLink: a set that is posted later and is of before does not hide a later single value, which
+    is in the set of its day."""
+    post(meter, {**POWER, "Reading": reading(5, NOON)})
+    post(meter, {**POWER, "MirrorReadingSet": [span(1, 1)]})
+    assert meter.get(f"{AT}/rs/0/r/0").data["value"] == 5
+    post(meter, {**POWER, "MirrorReadingSet": [{**span(2, 7), "timePeriod": {"duration": 60, "start": NOON + 60}}]})
+    assert meter.get(f"{AT}/rs/0/r/0").data["value"] == 7
+
+
+def test_a_value_without_a_time_is_of_the_interval_that_has_just_ended(meter: Peer) -> None:
+    """The schema's Reading, timePeriod: where it is left out it is as long as the ReadingType's
+    intervalLength."""
+    energy = {**POWER, "ReadingType": {"uom": 72, "intervalLength": 300}}
+    post(meter, {**energy, "Reading": {"value": 1}})
+    clock.advance(300)
+    post(meter, {"mRID": POWER["mRID"], "Reading": {"value": 2}})
+    assert meterreadings.between(AT, NOON - 900, NOON + 900) == [(NOON - 300, 300, 1), (NOON, 300, 2)]
+
+
+def test_a_set_that_still_grows_has_the_reserved_mrid(meter: Peer) -> None:
+    """The schema's mRIDType: 96 bits of ones and the enterprise number are for what changes without a new
+    version."""
+    settings.enterprise = 40732
+    post(meter, {**POWER, "Reading": reading(1, NOON)})
+    assert meter.get(f"{AT}/rs").data["ReadingSet"][0]["mRID"] == f"{'F' * 24}{40732:08X}"
+    clock.advance(43200)
+    mrid = meter.get(f"{AT}/rs").data["ReadingSet"][0]["mRID"]
+    assert mrid.endswith(f"{40732:08X}") and not mrid.startswith("F" * 24)
+
+
 def test_a_value_without_a_time_was_read_now(meter: Peer) -> None:
     for value in (1, 2):
         clock.advance(60)
@@ -182,11 +254,10 @@ def test_one_or_many(meter: Peer) -> None:
     reply = post(
         meter, {**POWER, "Reading": reading(2, NOON + 1)}, {**VOLTAGE, "Reading": reading(2300, NOON)}
     )
-    assert (reply.status, reply.location) == (201, "/upt/1/mr/2")
+    assert (reply.status, reply.location) == (201, "/upt/1/mr"), "10.11.3 g: of a list, the MeterReadingList"
     assert values(meter) == [1, 2]
     assert values(meter, "/upt/1/mr/2/rs/1/r") == [2300]
     assert meter.get("/upt/1").data["MeterReadingListLink"]["all"] == 2
-    assert len(meter.get("/mup/1").data["MirrorMeterReading"]) == 2
 
 
 def test_a_new_quantity_twice_in_one_list(meter: Peer) -> None:
@@ -194,8 +265,7 @@ def test_a_new_quantity_twice_in_one_list(meter: Peer) -> None:
         post(meter, {**POWER, "Reading": reading(1, NOON)}, {**POWER, "Reading": reading(2, NOON + 1)}).status
         == 201
     )
-    assert values(meter) == [1, 2]
-    assert len(meter.get("/mup/1").data["MirrorMeterReading"]) == 1
+    assert values(meter) == [1, 2] and meter.get("/upt/1/mr").data["all"] == 1
 
 
 def test_the_type_is_said_once(meter: Peer) -> None:
@@ -338,7 +408,6 @@ def test_nothing_is_kept_of_a_list_with_a_fault(meter: Peer) -> None:
     good, bad = {**POWER, "Reading": reading(1, NOON)}, {**VOLTAGE, "Reading": reading(1 << 47, NOON)}
     assert post(meter, good, bad).status == 400
     assert (meter.get("/upt/1/mr").data["all"], Reading.select().count()) == (0, 0)
-    assert "MirrorMeterReading" not in meter.get("/mup/1").data
 
 
 def test_the_same_mrids_of_two_devices_are_two(meter: Peer, peer: Callable[[int], Peer]) -> None:

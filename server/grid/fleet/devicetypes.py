@@ -112,7 +112,7 @@ def reconcile(device: int, lfdi: str) -> bool:
         kind_of_der(der_type, capacity_wh is not None, absorption_w > 0)
         for der_type, capacity_wh, absorption_w in sql.rows(
             "SELECT der_type, capacity_wh, max_absorption_w FROM der_state WHERE device_id = ?", device)]
-    points = [point.submitted for point in documents.own("/upt", lfdi) if point.submitted is not None]
+    points = [point.submitted for point in documents.ever("/upt", lfdi) if point.submitted is not None]
     premises = bool(points) and all(is_premises(point) for point in points)
     kind = kind_of(der_kinds, category, premises)
     values = kind, category, _max_load_w(device, capabilities)
@@ -163,6 +163,8 @@ def _follow_category(change: Change) -> None:
 @after("PUT", "DeviceInformation")
 @after("DELETE", "DeviceInformation")
 def _follow_capabilities(change: Change) -> None:
+    if not change.href.startswith("/edev/"):
+        return  # it is that of the server
     current = change.data if change.method == "PUT" else {}
     if (change.old or {}).get("DRLCCapabilities") != current.get("DRLCCapabilities"):
         reconcile(int(change.href.split("/")[2]), change.data["lFDI"])

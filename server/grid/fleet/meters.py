@@ -82,7 +82,7 @@ def rated_w(device: int) -> Watts | None:
 
 def _points(lfdi: Lfdi) -> dict[Href, Data]:
     """Return the usage points of electricity that a device mirrors, in the order in which they were made."""
-    points = {document.href: document.submitted for document in documents.own("/upt", lfdi)
+    points = {document.href: document.submitted for document in documents.ever("/upt", lfdi)
               if document.submitted is not None}
     electric = ServiceKind.ELECTRICITY
     return {href: points[href] for href in sorted(points, key=lambda href: int(href.rpartition("/")[2]))
