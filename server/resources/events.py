@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from server.resources.codes import EventStatus
+from server.resources.schema import PUBLISHED
 from server.units import Instant, Seconds
 
 FINAL = frozenset({EventStatus.CANCELLED, EventStatus.CANCELLED_RANDOMIZED, EventStatus.SUPERSEDED})
@@ -59,7 +60,8 @@ class Event:
     DeviceCategoryType bitmap, `controls` has the names that the event competes for; ("*") means all.
     `cancelled` is the instant at which a cancellation takes effect, which may be in the future. `superseded`
     and `flagged` are the instants since when it has been superseded and potentially superseded, as its
-    document has them once it has ended: they outlast the newer event.
+    document has them once it has ended: they outlast the newer event. `published` is when it was created,
+    where `created` is later, so that it differs from that of another (see creation.py).
     """
     key: str
     mrid: str
@@ -74,6 +76,12 @@ class Event:
     cancel_randomized: bool = False
     superseded: Instant | None = None
     flagged: Instant | None = None
+    published: Instant | None = None
+
+    @property
+    def known_at(self) -> Instant:
+        """The instant from which clients can know the event."""
+        return self.created if self.published is None else self.published
 
     @property
     def age(self) -> tuple[Instant, int]:
@@ -98,7 +106,7 @@ class Event:
     @property
     def activation(self) -> Instant:
         """The instant from which the event is active, unless it ends before."""
-        return max(self.earliest_start, self.created)
+        return max(self.earliest_start, self.known_at)
 
 
 @dataclass(frozen=True)
@@ -158,6 +166,7 @@ def from_data(kind: str, href: str, data: Mapping[str, Any]) -> Event:
         cancel_randomized=submitted_status == EventStatus.CANCELLED_RANDOMIZED and kind in RANDOMIZABLE,
         superseded=status["dateTime"] if superseded else None,
         flagged=status.get("potentiallySupersededTime") if cancelled or superseded else None,
+        published=data.get(PUBLISHED),
     )
 
 
@@ -185,8 +194,8 @@ def _outcome(event: Event, newer: Iterable[_Outcome]) -> _Outcome:
                    if rival.becomes_active() and supersedes(rival.event, event))
     first = min(superseding, key=lambda newer: newer.activation, default=None)
     end, status = event.latest_end, None
-    if event.cancelled is not None and max(event.cancelled, event.created) < end:
-        end, status = max(event.cancelled, event.created), _CANCELLATION[event.cancel_randomized]
+    if event.cancelled is not None and max(event.cancelled, event.known_at) < end:
+        end, status = max(event.cancelled, event.known_at), _CANCELLATION[event.cancel_randomized]
     if event.superseded is not None:
         end, status = event.superseded, EventStatus.SUPERSEDED
     elif first is not None and first.activation < end:
@@ -222,11 +231,11 @@ def _outcomes(events: Iterable[Event]) -> dict[str, _Outcome]:
 def _flagged_at(outcome: _Outcome, now: Instant) -> Instant | None:
     """Return since when newer events have been in its way without a break; None if none is at `now`."""
     since, until = 0, None
-    for rival in sorted(outcome.rivals, key=lambda rival: rival.event.created):
-        if rival.event.created > now:
+    for rival in sorted(outcome.rivals, key=lambda rival: rival.event.known_at):
+        if rival.event.known_at > now:
             break
-        if until is None or rival.event.created > until:
-            since, until = rival.event.created, rival.end
+        if until is None or rival.event.known_at > until:
+            since, until = rival.event.known_at, rival.end
         until = max(until, rival.end)
     return since if until is not None and now < until else None
 
@@ -242,7 +251,7 @@ def _state_at(outcome: _Outcome, now: Instant) -> EventState:
     elif now >= event.activation:
         status, since = EventStatus.ACTIVE, event.activation
     else:
-        status, since = EventStatus.SCHEDULED, event.created
+        status, since = EventStatus.SCHEDULED, event.known_at
     superseded_by = outcome.superseded_by if status == EventStatus.SUPERSEDED else None
     return EventState(status, since, now < listed_until(event), superseded_by, flagged)
 
@@ -251,7 +260,7 @@ def _state(outcome: _Outcome, now: Instant) -> EventState:
     state = _state_at(outcome, now)
     instants = {outcome.event.activation, outcome.end, listed_until(outcome.event)}
     for rival in outcome.rivals:
-        instants |= {rival.event.created, rival.end}
+        instants |= {rival.event.known_at, rival.end}
     for instant in sorted(instants):
         if instant > now and _state_at(outcome, instant) != state:
             return replace(state, next_change=instant)

@@ -6,13 +6,12 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from server.resources import events, hexbinary, schema, table
-from server.resources.codes import ResponseRequired
+from server.resources.codes import DEVICE_RESPONSES
 from server.resources.hooks import NO_LINK
 from server.resources.table import Row
 
 Data = dict[str, Any]
 REPLY_TO = "/rsps/1/rsp"
-_DEFAULT_RESPONSES = ResponseRequired.RECEIVED | ResponseRequired.SPECIFIC  # of an event that names none
 
 
 class LinkSpec(NamedTuple):
@@ -32,7 +31,9 @@ def link_rows(kind: str) -> tuple[LinkSpec, ...]:
     return tuple(
         LinkSpec(key, row, row.path.rpartition("/")[2], fields[key].required)
         for row in table.children(kind)
-        for key in (f"{row.name}Link", f"csipaus:{row.name}Link")
+        # a view has a link of its own name; of a resource that is there twice, each has that of its element
+        for name in {row.name, row.name if row.of else row.element}
+        for key in (f"{name}Link", f"csipaus:{name}Link")
         if key in fields
     )
 
@@ -47,6 +48,8 @@ def links(kind: str, href: str, counts: Mapping[str, int | None], present: set[s
     data: Data = {}
     for link in link_rows(kind):
         target = f"{href}/{link.step}"
+        if target.count("/") != link.row.path.count("/"):
+            continue  # of a document that is elsewhere too, with nothing below it, as /sdev/di
         if link.row.is_list:
             count = counts.get(target, 0)
             if count != NO_LINK:
@@ -67,7 +70,7 @@ def complete(kind: str, href: str, submitted: Data, defaults: Data, overrides: D
     if "href" in fields:
         data["href"] = href
     if is_event(kind):
-        data.setdefault("responseRequired", f"{_DEFAULT_RESPONSES:02X}")
+        data.setdefault("responseRequired", f"{DEVICE_RESPONSES:02X}")
     if hexbinary.bits(data.get("responseRequired")) and "replyTo" in fields:
         data.setdefault("replyTo", REPLY_TO)
     return data

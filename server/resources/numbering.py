@@ -4,7 +4,8 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from server import clock
 from server.config import settings
@@ -30,18 +31,27 @@ def next_numbers(names: Sequence[str]) -> list[int]:
     return numbers
 
 
-def created_at(lists: Iterable[str]) -> dict[str, Instant]:
-    """Return, by list, the creationTime of new items: the present time, or later than that of every other
-    item where the clock was set back.
+class Created(NamedTuple):
+    """When a new item of a list is created: now, or with the last one where the clock was set back; and
+    whether others may have been created in that second, or later."""
+    instant: Instant
+    shared: bool
 
-    Of two events the one that was created later is the newer (10.2), whatever the clock did in between. Of
-    those that are created in one second the mRID decides, see `new_mrid`.
-    """
-    names = {f"{list_href} creationTime": list_href for list_href in lists}
-    now = clock.now()
-    instants = _raise([(name, now) for name in names], "CASE WHEN counter.value > excluded.value "
-                      "THEN counter.value + 1 ELSE excluded.value END")
-    return {names[name]: instant for name, instant in instants.items()}
+
+def created_at(lists: Collection[str]) -> dict[str, Created]:
+    """Return, by list, when new items are created."""
+    # A counter has the second, twice, and 1 more if several were created in it.
+    counters = _raise([(f"{list_href} created", 2 * clock.now()) for list_href in lists],
+                      "CASE WHEN counter.value < excluded.value THEN excluded.value "
+                      "WHEN (counter.value & 1) = 0 THEN counter.value + 1 ELSE counter.value END")
+    return {list_href: Created(value // 2, value % 2 == 1) for list_href in lists
+            for value in [counters[f"{list_href} created"]]}
+
+
+def note_created(instants: Mapping[str, Instant]) -> None:
+    """Note the last instants, by list, in which items were created."""
+    _raise([(f"{list_href} created", 2 * instant + 1) for list_href, instant in instants.items()],
+           "CASE WHEN counter.value > excluded.value THEN counter.value ELSE excluded.value END")
 
 
 def _raise(values: Iterable[tuple[str, int]], raised: str) -> dict[str, int]:
@@ -59,8 +69,8 @@ def new_mrid() -> str:
     """Return a new mRID: the fraction of the clock's second (20 bits), the time in microseconds (52), 24
     random bits, and the enterprise number.
 
-    Of two events that are created in the same second, the later one has the greater mRID and is the newer one
-    (see events.py), as the operator intended. The first digits, by which people tell events apart, differ.
+    What is created later has the greater mRID within a second. The first digits, by which people tell events
+    apart, differ.
     """
     fraction, micros = int(clock.precise() % 1 * (1 << 20)), time.time_ns() // 1000
     return f"{fraction:05X}{micros:013X}{os.urandom(3).hex()}{settings.enterprise:08x}".upper()

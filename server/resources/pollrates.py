@@ -1,7 +1,8 @@
 """How often devices shall poll and post: rates for a kind of resource, a device, or both.
 
-The most specific rate applies: the one for this kind and device, then for the device, then for the kind, and
-else the setting. The few rows are cached for a second, so that every worker process follows a change.
+The most specific rate applies: the one for this kind and device, then for the device, then for the kind, then
+the general one, and else the setting. The few rows are cached for a second, so that every worker process
+follows a change.
 """
 from __future__ import annotations
 
@@ -39,7 +40,7 @@ def configured(purpose: str, kind: str, lfdi: Lfdi) -> Seconds | None:
     rates = _rates()
     if not rates:
         return None
-    for key in ((purpose, kind, lfdi), (purpose, "", lfdi), (purpose, kind, "")):
+    for key in ((purpose, kind, lfdi), (purpose, "", lfdi), (purpose, kind, ""), (purpose, "", "")):
         if key in rates:
             return rates[key]
     return None

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from server.models import KeyValue
-from server.resources import documents, hooks, render, sql
-from server.resources.transactions import transaction
+from server.resources import documents, hooks, render, schema, sql
+from server.resources.transactions import touch, transaction
 
 
 def reindex(track: Callable[[list[Any]], Iterable[Any]] = iter) -> int:
@@ -21,6 +21,17 @@ def reindex(track: Callable[[list[Any]], Iterable[Any]] = iter) -> int:
         changed += len(render.rerender(href for href, in track(
             sql.rows(f"SELECT href FROM document WHERE NOT {documents.EVENT} ORDER BY href DESC"))))
     return changed
+
+
+def apply_rates(lfdi: str = "") -> None:
+    """Render the documents that have a poll or post rate, of one device or all."""
+    with transaction():
+        for href, kind in sql.rows(
+            "SELECT href, kind FROM document" + (" WHERE audience = ?" if lfdi else ""),
+            *([lfdi] if lfdi else []),
+        ):
+            if {"pollRate", "postRate"} & schema.type_spec(kind).by_key.keys():
+                touch(href)
 
 
 @hooks.seed

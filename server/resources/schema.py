@@ -20,6 +20,7 @@ XSI_TYPE = f"{{{XSI}}}type"
 # The key under which the data of an element has, by key, the submitted forms of hexadecimal values that
 # differ from their comparable form.
 SUBMITTED = "hex:submitted"
+PUBLISHED = "event:published"  # of an event, see creation.py; it is served to nobody
 
 
 class Simple(NamedTuple):
@@ -114,7 +115,7 @@ class TypeSpec:
         self.by_tag = {field.tag: field for field in self.elements}
         self.by_attribute = {field.tag: field for field in self.attributes}
         self.by_key = {field.key: field for field in (*self.attributes, *self.elements)}
-        self.known = {"xsi:type", SUBMITTED, *self.by_key,
+        self.known = {"xsi:type", SUBMITTED, PUBLISHED, *self.by_key,
                       *(f"{field.key}@{name}" for field in self.elements for name in field.attributes)}
 
     def field_at(self, path: str) -> FieldSpec | None:

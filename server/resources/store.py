@@ -13,12 +13,12 @@ from server import clock
 from server.errors import Refused
 from server.models import EVERYONE, Document
 from server.models.base import CHUNK, chunked
-from server.resources import (audiences, documents, hooks, linkcounts, links, numbering, outbox, quotas,
-                              render, schema, sql, table)
+from server.resources import (audiences, creation, documents, hooks, linkcounts, links, numbering, outbox,
+                              quotas, render, schema, sql, table, versions)
 from server.resources.codes import EventStatus
 from server.resources.eventlists import Draft, Period
 from server.resources.hooks import Change
-from server.resources.reindexing import reindex
+from server.resources.reindexing import apply_rates, reindex
 from server.resources.transactions import touch, transaction
 from server.units import Href
 
@@ -118,11 +118,7 @@ def _complete(changes: Sequence[Change], lists: Sequence[Href]) -> None:
         for change in changes:
             change.data.setdefault("mRID", numbering.new_mrid())
     if "creationTime" in fields:
-        new = [(change.data, list_href) for change, list_href in zip(changes, lists, strict=True)
-               if "creationTime" not in change.data]
-        instants = numbering.created_at(list_href for _, list_href in new)
-        for data, list_href in new:
-            data["creationTime"] = instants[list_href]
+        creation.complete(changes, lists)
 
 
 def put(href: str, data: Data, audience: Any = INHERIT, caller: Any = None, kind: str = "") -> Change:
@@ -244,6 +240,7 @@ def _save(changes: Sequence[Change], lists: Sequence[Href]) -> None:
     """Write the documents of changes of one kind, below these lists, and carry out the consequences: counts,
     placeholders, hooks, the status of events."""
     kind, by_operator = changes[0].kind, changes[0].caller is None
+    versions.count(changes)
     drafts = [Draft(kind, change.href, parent, EVERYONE if change.audience is None else change.audience,
                     change.data) for change, parent in zip(changes, lists, strict=True)]
     if links.is_event(kind):
@@ -286,14 +283,3 @@ def reevaluate(periods: Mapping[Href, Iterable[Period]]) -> None:
     """Render the events of lists that have changed in these periods, by list, and what shows their number."""
     for list_href in render.reevaluate(periods):
         touch(table.parent(list_href))
-
-
-def apply_rates(lfdi: str = "") -> None:
-    """Render the documents that have a poll or post rate, of one device or all."""
-    with transaction():
-        for href, kind in sql.rows(
-            "SELECT href, kind FROM document" + (" WHERE audience = ?" if lfdi else ""),
-            *([lfdi] if lfdi else []),
-        ):
-            if {"pollRate", "postRate"} & schema.type_spec(kind).by_key.keys():
-                touch(href)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from lxml import etree
 
+from server import clock
 from server.config import settings
 from server.devices import enrolment, identity
 from server.resources import store
@@ -48,12 +49,28 @@ def program(server: None) -> str:
 
 
 def test_of_two_controls_posted_in_the_same_second_the_later_one_counts(program: str) -> None:
-    """Their creationTime is the same, so the mRID decides; ours grow."""
+    """10.2.3.3: a client compares creationTime with `>`, so no two that compete have the same. They count from
+    their publication all the same."""
     for turn in range(20):
         start = NOON + 3600 * (turn + 1)
-        first, second = control(start, 1), control(start, 2)
-        flagged = [store.get(href).status["potentiallySuperseded"] for href in (first, second)]
-        assert flagged == [True, False]
+        controls = [store.get(control(start, watts)) for watts in (1, 2, 3)]
+        created = [document.submitted["creationTime"] for document in controls]
+        assert NOON <= created[0] < created[1] < created[2]
+        assert controls[-1].status["dateTime"] == NOON
+        assert b"published" not in controls[-1].body
+
+
+def test_one_that_begins_at_once_takes_over_at_once(program: str) -> None:
+    """10.2: the second before it counts from is no second in which it is scheduled."""
+    first, second = control(NOON, 1), control(NOON, 2)
+    assert [store.get(href).status["currentStatus"] for href in (first, second)] == [4, 1]
+    clock.advance(1)
+    third = control(NOON, 3)
+    assert store.get(third).submitted["creationTime"] == NOON + 2
+    assert [store.get(href).status["currentStatus"] for href in (second, third)] == [4, 1]
+    store.cancel(third)
+    assert store.get(third).status == {"currentStatus": 2, "dateTime": NOON + 1, "potentiallySuperseded": False}
+    assert store.reindex() == 0
 
 
 @pytest.mark.parametrize(
@@ -196,7 +213,7 @@ def test_a_mirror_is_the_same_however_its_mrid_is_written(device: Peer, again: s
         ).status
         == 204
     )
-    assert f"<MirrorMeterReading><mRID>{cd}<" in device.get("/mup/1").body.decode()
+    assert "<mRID>cd<" in device.get("/upt/1/mr/1").body.decode()
     assert [device.get(href).data["all"] for href in ("/mup", "/upt", "/upt/1/mr")] == [1, 1, 1]
     for href in ("/mup/1", "/upt/1"):
         assert f"<mRID>{again}<" in device.get(href).body.decode()

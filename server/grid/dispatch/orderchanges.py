@@ -19,10 +19,11 @@ from server.grid.groups import virtualders
 from server.models import DispatchOrder, Document, Share
 from server.models.base import CHUNK, chunked
 from server.resources import documents, sql, store, table
+from server.resources.schema import PUBLISHED
 from server.units import Href, Instant, Seconds
 
 _RESERVATION = "FlowReservationResponse"
-_NOT_REPEATED = ("mRID", "creationTime", "EventStatus", "randomizeStart", "randomizeDuration")
+_NOT_REPEATED = ("mRID", "creationTime", PUBLISHED, "EventStatus", "randomizeStart", "randomizeDuration")
 
 
 def _state(number: int) -> OrderSummary:

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from server.resources.codes.control import (ALL_RESPONSES, OPT_INS, OPT_OUTS, Alarm,
+    from server.resources.codes.control import (ALL_RESPONSES, DEVICE_RESPONSES, OPT_INS, OPT_OUTS, Alarm,
                                                 ApplianceLoadReduction, ConnectStatus, DERType, DERUnitRef,
                                                 EventStatus, InverterStatus, LocalControlModeStatus,
                                                 OperationalModeStatus, ReductionUnit, RequestStatus,
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 __all__ = [
     "ALL_RESPONSES", "AccumulationBehaviour", "Alarm", "ApplianceLoadReduction", "BatteryStatus",
     "ChargeKind", "Commodity", "ConnectStatus", "CostKind", "CreditStatus", "CreditType", "CurrencyCode",
-    "DERControlType", "DERControlType2", "DERCurveType", "DERType", "DERUnitRef", "DOEControlType",
-    "DataQualifier", "DeviceCategory", "EventStatus", "FileStatus", "FlowDirection",
+    "DEVICE_RESPONSES", "DERControlType", "DERControlType2", "DERCurveType", "DERType", "DERUnitRef",
+    "DOEControlType", "DataQualifier", "DeviceCategory", "EventStatus", "FileStatus", "FlowDirection",
     "FunctionsImplemented", "InverterStatus", "LocalControlModeStatus", "LogFunctionSet", "LogProfile",
     "MessagePriority", "NotificationStatus", "OPT_INS", "OPT_OUTS", "OperationalModeStatus",
     "OperationalState", "PhaseCode", "PowerSource", "PrepayMode", "QualityFlags", "ReadingKind",
@@ -42,8 +42,8 @@ __all__ = [
 # The module of each, by the same names.
 _NAMES = {
     "control": (
-        "ALL_RESPONSES OPT_INS OPT_OUTS Alarm ApplianceLoadReduction ConnectStatus DERType DERUnitRef "
-        "EventStatus InverterStatus LocalControlModeStatus OperationalModeStatus ReductionUnit "
+        "ALL_RESPONSES DEVICE_RESPONSES OPT_INS OPT_OUTS Alarm ApplianceLoadReduction ConnectStatus DERType "
+        "DERUnitRef EventStatus InverterStatus LocalControlModeStatus OperationalModeStatus ReductionUnit "
         "RequestStatus ResponseRequired ResponseStatus StorageModeStatus"),
     "customers": (
         "ChargeKind CostKind CreditStatus CreditType CurrencyCode MessagePriority PrepayMode "

@@ -21,6 +21,8 @@ class ResponseRequired(IntFlag):
     CUSTOMER = 1 << 2
 
 
+DEVICE_RESPONSES = ResponseRequired.RECEIVED | ResponseRequired.SPECIFIC
+"""What devices can answer by themselves; CSIP asks for no more, since inverters have no customer to ask."""
 ALL_RESPONSES = ResponseRequired.RECEIVED | ResponseRequired.SPECIFIC | ResponseRequired.CUSTOMER
 
 

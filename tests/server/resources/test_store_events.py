@@ -161,7 +161,7 @@ def test_judging_neighbours_alone_is_judging_all(
 ) -> None:
     clock.turn_to(NOON)
     sql.execute("DELETE FROM document WHERE parent = ?", f"{program}/derc")
-    sql.execute("DELETE FROM counter WHERE name LIKE ?", "% creationTime")
+    sql.execute("DELETE FROM counter WHERE name LIKE ?", "% created")
     for start, duration, mode, wait, then in steps:
         href = control(program, start, duration, {mode: 1000})
         turn(clock.now() - NOON + wait)
