@@ -27,6 +27,8 @@ def gunicorn() -> list[str]:
 
 def prepare() -> dict[str, str]:
     """Make the database ready and set the clock's pace for every process; their environment."""
+    from server.devices import enddevices
+    from server.grid.groups import assignments
     from server.resources import outbox, pollrates, store
     common.open_database(create=True)
     if settings.clock:
@@ -37,6 +39,10 @@ def prepare() -> dict[str, str]:
         with store.transaction():
             store.apply_rates()
             outbox.rates_changed()
+    if _save("connection_points", str(settings.connection_points)):
+        enddevices.add_connection_points()
+    if _save("assignments", settings.assignments):
+        assignments.reassign()
     common.close()
     return settings.environment()
 

@@ -22,6 +22,7 @@ from server.units import Href, Lfdi
 
 AGGREGATOR = access.AGGREGATOR
 # What an enrolled device has from the start, below its EndDevice; its DER has what every DER has.
+CONNECTION_POINT = "ConnectionPoint"  # with the setting `connection_points`
 _DEVICE_PLACEHOLDERS = ("DeviceInformation", "DeviceStatus", "PowerStatus")
 _COLUMNS = ("id", "lfdi", "sfdi", "name", "kind", "labels", "state", "manager", "enrolled_at")
 
@@ -52,6 +53,14 @@ def rerender(*devices: Device) -> None:
 def href(device: Device) -> Href:
     """Return the href of a device's EndDevice."""
     return table.rows["EndDevice"].href(device=device.id)
+
+
+def add_connection_points() -> None:
+    """Give all devices a ConnectionPoint that says nothing yet, where the settings want that."""
+    if settings.connection_points:
+        row = table.rows[CONNECTION_POINT]
+        store.add_placeholders({row.href(device=device.id): CONNECTION_POINT
+                                for device in Device.select(Device.id)})
 
 
 def release_managed(aggregator: Lfdi) -> None:
@@ -100,8 +109,9 @@ def _add_devices(changes: list[Change]) -> None:
          for change in changes for entry in [entries[change.href]]))
     _add_audiences((entry.lfdi, entry.manager) for entry in entries.values())
     store.add_all("DER", [(f"{href}/der", {}) for href in entries])
+    kinds = (*_DEVICE_PLACEHOLDERS, *([CONNECTION_POINT] if settings.connection_points else []))
     store.add_placeholders({table.rows[kind].href(device=table.number(href)): kind
-                            for href in entries for kind in _DEVICE_PLACEHOLDERS})
+                            for href in entries for kind in kinds})
     _register({href: entry.pin for href, entry in entries.items()})
 
 
@@ -114,11 +124,9 @@ def _registered(change: Change) -> Entry:
 
 def _register(pins: Mapping[Href, int | None]) -> None:
     """Give devices (the hrefs of their EndDevices) these PINs, or new ones."""
-    import secrets  # which other commands on devices do not need
-
     store.put_all({f"{href}/rg": {
         "dateTimeRegistered": clock.now(),
-        "pIN": identity.pin(secrets.randbelow(100_000)) if pin is None else check_pin(pin)}
+        "pIN": identity.new_pin() if pin is None else check_pin(pin)}
         for href, pin in pins.items()})
 
 
@@ -131,7 +139,7 @@ def check_lfdi(lfdi: str) -> None:
 def check_pin(pin: int | None) -> int | None:
     """Return a PIN, or None for none. Refused (400) where its last digit does not check the others."""
     if pin is not None and not identity.is_pin(pin):
-        raise Refused(400, f"PIN {pin:06d}: the last digit is not the sum of the others modulo 10")
+        raise Refused(400, f"PIN {pin:06d}: the last digit is not a check digit of the others")
     return pin
 
 
@@ -169,6 +177,8 @@ def _check_identity(change: Change) -> None:
             raise Refused(403, f"EndDevice/{key}: an EndDevice keeps its identity")
     if change.caller is not None:
         change.data["changedTime"] = clock.now()
+        if not settings.registration and "enabled" in old:
+            change.data["enabled"] = old["enabled"]  # whether it is registered is the utility's to say
 
 
 @before("DELETE", "EndDevice")

@@ -100,8 +100,8 @@ def test_a_program_has_its_lists_before_anything_is_in_them(device: Peer, progra
     for key in ("DERControlListLink", "ActiveDERControlListLink", "DERCurveListLink"):
         assert resource[key]["all"] == 0
         assert device.get(resource[key]["href"]).data["all"] == 0
-    assert "DefaultDERControlLink" not in resource
-    assert device.get(f"{program}/dderc").status == 404
+    default = device.get(resource["DefaultDERControlLink"]["href"])
+    assert (default.status, default.data["DERControlBase"], len(default.data["mRID"])) == (200, {}, 32)
 
 
 def test_a_default_control_is_linked_when_there_is_one(device: Peer, program: str) -> None:
@@ -196,36 +196,44 @@ def test_primacies_are_swapped_while_running(device: Peer) -> None:
 
 
 def test_the_current_program_is_the_strongest_with_something_active(device: Peer) -> None:
-    assert "CurrentDERProgramLink" not in device.get(DER).data
-    assert device.get(f"{DER}/cdp").status == 404
+    """The schema's DER, CurrentDERProgramLink: the program that has the active control, if there is a link.
+    There is none; the resource is where the table has it."""
     weak, strong = (virtualders.create(name, members=["one"], primacy=primacy)["program"]
                     for name, primacy in (("weak", 9), ("strong", 3)))
-    assert device.get(DER).data["CurrentDERProgramLink"] == {"href": f"{DER}/cdp"}
+    assert "CurrentDERProgramLink" not in device.get(DER).data
     current = lambda: device.get(f"{DER}/cdp").data  # noqa: E731
-    assert (current()["description"], current()["href"]) == ("strong", f"{DER}/cdp")
     store.add("DERControl", f"{weak}/derc", control(NOON + 60))
-    assert current()["description"] == "strong"
+    assert device.get(f"{DER}/cdp").status == 404
     clock.advance(60)
-    assert current()["description"] == "weak"
+    assert (current()["description"], current()["href"]) == ("weak", f"{DER}/cdp")
     assert {
         device.get(link["href"]).status for key, link in current().items() if key.endswith("ListLink")
     } == {200}
     store.add("DERControl", f"{strong}/derc", control(NOON + 60))
     assert current()["description"] == "strong"
-    clock.advance(3600)
     store.remove(strong)
     assert current()["description"] == "weak"
+    clock.advance(7200)
+    assert device.get(f"{DER}/cdp").status == 404
 
 
-def test_the_usage_point_of_a_der_is_its_device_s_mirror(device: Peer) -> None:
+def test_the_usage_point_of_a_der_is_its_submeter(device: Peer) -> None:
+    """The schema's DER, AssociatedUsagePointLink: the submeter that measures what the DER delivers."""
     assert "AssociatedUsagePointLink" not in device.get(DER).data
-    device.post("/mup", "MirrorUsagePoint", {"mRID": "0A", "deviceLFDI": device.lfdi, "roleFlags": "0001",
-                                             "serviceCategoryKind": 0, "status": 1})
+    site, submeter = ({"mRID": mrid, "deviceLFDI": device.lfdi, "roleFlags": roles, "serviceCategoryKind": 0,
+                       "status": 1} for mrid, roles in (("0B", "0003"), ("0A", "0048")))
+    device.post("/mup", "MirrorUsagePoint", site)
+    assert "AssociatedUsagePointLink" not in device.get(DER).data, "the meter of the premises"
+    assert device.get(f"{DER}/upt").status == 404
+    device.post("/mup", "MirrorUsagePoint", submeter)
     link = device.get(DER).data["AssociatedUsagePointLink"]["href"]
     resource = device.get(link).data
     assert (resource["href"], resource["mRID"]) == (link, f"{10:032X}")
     assert device.get(resource["MeterReadingListLink"]["href"]).status == 200
-    store.remove("/upt/1")
+    for roles, linked in (("0003", False), ("0009", True)):
+        device.post("/mup", "MirrorUsagePoint", {**submeter, "roleFlags": roles})
+        assert ("AssociatedUsagePointLink" in device.get(DER).data) == linked, roles
+    store.remove("/upt/2")
     assert "AssociatedUsagePointLink" not in device.get(DER).data
 
 
@@ -243,14 +251,14 @@ def assigned(device: Peer) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("names", [LEVELS, [f"level {number}" for number in range(15)]])
 def test_as_many_levels_of_topology_as_there_are(device: Peer, names: list[str]) -> None:
-    """CORE-010, CORE-011: a program and an assignment for each level; the nearest has the strongest
+    """CORE-010, CORE-011: a program for each level, in one assignment; the nearest has the strongest
     primacy."""
     for above, name in zip([None, *names], names, strict=False):
         virtualders.create(name, parent=above, members=["one"] if name == names[-1] else ())
-    assert assigned(device) == {name: [name] for name in names}
+    assert assigned(device) == {names[-1]: list(reversed(names))}
     listed = device.get("/derp?l=255").data["DERProgram"]
     assert [der_program["description"] for der_program in listed] == list(reversed(names))
-    assert device.get("/edev/1").data["FunctionSetAssignmentsListLink"]["all"] == len(names)
+    assert device.get("/edev/1").data["FunctionSetAssignmentsListLink"]["all"] == 1
 
 
 def test_a_device_is_moved_between_groups_while_running(device: Peer) -> None:
@@ -261,7 +269,7 @@ def test_a_device_is_moved_between_groups_while_running(device: Peer) -> None:
     for feeder in ("A", "B", "A"):
         old = [der_program["href"] for der_program in device.get("/derp?l=9").data.get("DERProgram", [])]
         enrolment.relabel(Device.get(), {"feeder": feeder})
-        assert assigned(device) == {"system": ["system"], feeder: [feeder]}
+        assert assigned(device) == {feeder: [feeder, "system"]}
         now = [der_program["href"] for der_program in device.get("/derp?l=9").data["DERProgram"]]
         assert {device.get(href).status for href in old if href not in now} <= {404}
         assert device.get(DER).data["AssociatedDERProgramListLink"]["all"] == 2

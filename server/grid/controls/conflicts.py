@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from server import clock
+from server.grid.controls import scheduledcontrols
 from server.grid.fleet.members import Member
 from server.models import Document, Membership, VirtualDER
 from server.resources import dermodes, documents, events, sql, table
@@ -24,6 +25,7 @@ def control_conflicts(vder: VirtualDER, document: Document, members: Sequence[Me
     return [
         *_unable_members(vder, members, dermodes.modes_set(document.submitted["DERControlBase"])),
         *event_conflicts(vder, document),
+        *scheduledcontrols.warnings(vder),
     ]
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from server import audit
 from server.grid.controls import modewords
-from server.grid.controls.dercontrols import check_modes
+from server.grid.controls.modechecks import check_curve, check_modes
 from server.grid.controls.results import AddedCurve, DerDefault
-from server.grid.groups import virtualders
+from server.grid.groups import programs, virtualders
 from server.models import VirtualDER
 from server.resources import codec, numbering, store
 
@@ -21,15 +21,15 @@ def _curve_state(added: AddedCurve) -> dict[str, Any]:
 def add_curve(vder: str | int | VirtualDER, data: Mapping[str, Any]) -> AddedCurve:
     """Add a DERCurve to a virtual DER's program and return it with its href, by which controls name it."""
     owner = virtualders.find(vder)
+    check_curve(data)
     href = store.add("DERCurve", f"{owner.program}/dc", dict(data))
     return {"vder": owner.name, "href": href, "curve": dict(data)}
 
 
 def show_default(vder: str | int | VirtualDER) -> DerDefault:
-    """Return the DefaultDERControl of a virtual DER."""
+    """Return the DefaultDERControl of a virtual DER, None where it says nothing."""
     owner = virtualders.find(vder)
-    document = store.get(f"{owner.program}/dderc")
-    default = document.submitted if document is not None else None
+    default = programs.default(owner)
     return {"vder": owner.name, "default": default,
             "in_words": modewords.in_words("DefaultDERControl", default or {})}
 
@@ -40,12 +40,16 @@ def set_default(
 ) -> None:
     """Set the DefaultDERControl: `base` is its DERControlBase, `elements` its others (setGradW, …)."""
     owner = virtualders.find(vder)
+    check_modes(base, owner.program)
+    _put(owner, {"DERControlBase": dict(base), **(elements or {})})
+
+
+def _put(owner: VirtualDER, content: Mapping[str, Any]) -> None:
     with store.transaction():
-        check_modes(base)
         href = f"{owner.program}/dderc"
         previous = store.get(href)
         mrid = previous.submitted["mRID"] if previous is not None else numbering.new_mrid()
-        store.put(href, {"mRID": mrid, "DERControlBase": dict(base), **(elements or {})})
+        store.put(href, {"mRID": mrid, **content})
         document = store.get(href)
         assert document is not None
         codec.decode(codec.wrap("DefaultDERControl", document.body))
@@ -53,5 +57,5 @@ def set_default(
 
 @audit.audited("vder default", "{vder}", state=show_default)
 def clear_default(vder: str | int | VirtualDER) -> None:
-    """Remove the DefaultDERControl of a virtual DER."""
-    store.remove(f"{virtualders.find(vder).program}/dderc")
+    """Let the DefaultDERControl of a virtual DER say nothing. It stays, for those who subscribed to it."""
+    _put(virtualders.find(vder), {"DERControlBase": {}})

@@ -14,9 +14,9 @@ from types import MappingProxyType
 from typing import Any
 
 from server.config import settings
-from server.devices import enrolment, names
+from server.devices import names
 from server.functionsets import der
-from server.grid.groups import dispatchgroups, drprograms, membershiprules, programs
+from server.grid.groups import deviceassignments, dispatchgroups, drprograms, membershiprules, programs
 from server.grid.groups.tree import Tree
 from server.models import (CHUNK, Audience, Device, Membership, VirtualDER, among, chunked, vder_audience,
                            vder_of_audience)
@@ -98,19 +98,20 @@ def _reconcile(devices: list[Device] | None, listing: Listing) -> int:
     _add_memberships(joined, listed=False)
     sql.many("UPDATE membership SET listed = ? WHERE device_id = ? AND vder_id = ?",
              ((listed, device, vder) for device, vders in listing.items() for vder, listed in vders.items()))
-    _unassign(left)
-    _assign(joined)
     affected = chosen if devices is not None else list({**left, **dict(joined)})
+    deviceassignments.reconcile(affected)
     _reconcile_audiences(affected)
     drprograms.reconcile(affected)
     return len(joined) + sum(map(len, left.values()))
 
 
 def unsettled(devices: Sequence[Device], rules: Rules) -> list[Device]:
-    """Return those of these devices that are not in what they should be by these rules."""
+    """Return those of these devices that are not in what they should be by these rules, or are not assigned
+    what they should be by the tree."""
     previous = memberships([device.id for device in devices])
+    misassigned = deviceassignments.misassigned(devices)
     return [device for device in devices for old in [previous[device.id]]
-            if rules.memberships(device, listed_in(old)) != old.keys()]
+            if device.id in misassigned or rules.memberships(device, listed_in(old)) != old.keys()]
 
 
 def listed_in(
@@ -135,12 +136,13 @@ def join(pairs: Iterable[tuple[Device, VirtualDER]]) -> None:
     previous = memberships([device.id for device, _ in chosen])
     new = [(device, vder) for device, vder in chosen if vder.id not in previous[device.id]]
     _add_memberships(new, listed=True)
-    _assign(new)
     sql.many("UPDATE membership SET listed = ? WHERE vder_id = ? AND device_id = ?",
              ((True, vder.id, device.id) for device, vder in chosen
               if previous[device.id].get(vder.id) is False))
-    _reconcile_audiences(device for device, _ in new)
-    drprograms.reconcile(device for device, _ in new)
+    devices = list(dict.fromkeys(device for device, _ in new))
+    deviceassignments.reconcile(devices)
+    _reconcile_audiences(devices)
+    drprograms.reconcile(devices)
 
 
 def leave(devices: Iterable[Device], vder: VirtualDER) -> None:
@@ -167,23 +169,6 @@ def memberships(devices: list[int] | None) -> dict[int, dict[int, bool]]:
     for device, vder, listed in rows if devices is None else among(rows, Membership.device, devices):
         memberships_of[device][vder] = listed
     return memberships_of
-
-
-def _assign(joining: Iterable[tuple[Device, VirtualDER]]) -> None:
-    """Add FunctionSetAssignments of devices for virtual DERs that they join."""
-    store.add_all("FunctionSetAssignments", [
-        (f"{enrolment.href(device)}/fsa", {
-            "description": vder.name, **programs.link("DERProgramList", vder.id),
-            "ResponseSetListLink": {"href": "/rsps", "all": 1}, "TimeLink": {"href": "/tm"}})
-        for device, vder in joining])
-
-
-def _unassign(leaving: dict[Device, set[int]]) -> None:
-    """Remove the FunctionSetAssignments of devices for virtual DERs (numbers) that they leave."""
-    of_list = {f"{enrolment.href(device)}/fsa": numbers for device, numbers in leaving.items()}
-    for document in programs.assignments_of(leaving):
-        if programs.vder_number(document) in of_list[document.parent]:
-            store.remove(document.href)
 
 
 def _reconcile_audiences(devices: Iterable[Device]) -> int:
@@ -234,4 +219,13 @@ def _remove_device(change: Change) -> None:
 
 @rebuild
 def _rebuild() -> int:
-    return reconcile() + _reconcile_audiences(list(Device.select()))
+    return reconcile() + reassign() + _reconcile_audiences(list(Device.select()))
+
+
+def reassign() -> int:
+    """Make the FunctionSetAssignments of all devices what the setting `assignments` says; return of how many
+    devices they changed."""
+    with store.transaction():
+        changed = deviceassignments.reconcile(Device.select())
+        programs.reconcile_links(Device.select())
+        return len(changed)

@@ -11,10 +11,11 @@ from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from typing import Any
 
 from server.devices import enrolment
+from server.functionsets import fsa
 from server.models import Device, Document, Membership, VirtualDER, chunked, vder_audience, vder_of_audience
 from server.resources import documents, numbering, sql, store, table
 from server.resources.codes import EventStatus
-from server.resources.hooks import Change, after_all
+from server.resources.hooks import Change, after_all, rebuild
 from server.resources.table import Row
 
 Data = dict[str, Any]
@@ -25,6 +26,8 @@ _KINDS = tuple(program.name for row in _ASSIGNED if (program := table.item(row.n
 _LINKS = {f"{row.name}Link" for row in _ASSIGNED}
 CHUNK = 300  # devices in one statement
 STRONGEST = 0  # primacy
+RESERVED = frozenset({*range(3, 65), *range(192, 256)})  # primacies, by PrimacyType
+WEAKEST_OF_PROVIDERS = 2  # the greatest primacy below those that are reserved
 _conditions: dict[str, Condition] = {}
 
 
@@ -62,8 +65,49 @@ def create_all(vders: Sequence[VirtualDER]) -> None:
                                              for vder in chunk], [vder_audience(vder.id) for vder in chunk])
         for vder, program in zip(chunk, hrefs, strict=True):
             vder.program = program
+        add_defaults(vder for vder in chunk if vder.device_id is None)
         sql.many(f"UPDATE {VirtualDER._meta.table_name} SET program = ? WHERE id = ?",
                  ((vder.program, vder.id) for vder in chunk))
+
+
+def add_defaults(vders: Iterable[VirtualDER]) -> int:
+    """Give the DERPrograms of virtual DERs that have no DefaultDERControl one that says nothing yet, so that
+    it can be subscribed to; return how many that were.
+
+    Not for virtual DERs of a single device: these have the strongest primacy, and a client that follows the
+    default of its strongest program alone (CSIP, G11) would follow none.
+    """
+    wanted = [f"{vder.program}/dderc" for vder in vders]
+    present = {document.href for document in documents.among("href", wanted)}
+    missing = [href for href in wanted if href not in present]
+    store.put_all({href: {"mRID": numbering.new_mrid(), "DERControlBase": {}} for href in missing})
+    return len(missing)
+
+
+def default(vder: VirtualDER) -> Data | None:
+    """Return the DefaultDERControl of a virtual DER as it was submitted, None where it says nothing."""
+    document = store.get(f"{vder.program}/dderc")
+    if document is None:
+        return None
+    content: Data = document.submitted
+    says_something = content["DERControlBase"] or content.keys() - {"mRID", "version", "DERControlBase"}
+    return content if says_something else None
+
+
+@rebuild
+def _add_missing_defaults() -> int:
+    return add_defaults(VirtualDER.select().where(VirtualDER.device.is_null()))
+
+
+def stronger(primacy: int) -> int:
+    """Return the next stronger primacy than one that is not 0, which is none of those that the standard
+    reserves unless the one is (PrimacyType)."""
+    return WEAKEST_OF_PROVIDERS if primacy - 1 in RESERVED and primacy not in RESERVED else primacy - 1
+
+
+def default_primacy(parent: VirtualDER) -> int:
+    """Return the primacy of a new virtual DER below another: the next stronger one, where there is one."""
+    return stronger(parent.primacy) if parent.primacy else STRONGEST
 
 
 def update_all(vders: Iterable[VirtualDER]) -> None:
@@ -146,7 +190,7 @@ def reconcile_links(devices: Iterable[Device]) -> None:
 def reconcile_links_of(devices: list[Device], admitted: dict[str, Container[int]]) -> None:
     """Do so for up to CHUNK devices; `admitted` has the numbers of those that meet a condition, by list."""
     assignments = assignments_of(devices)
-    links = _links({vder_number(assignment) for assignment in assignments})
+    links = links_of({vder_number(assignment) for assignment in assignments})
     numbers = {f"{enrolment.href(device)}/fsa": device.id for device in devices}
     contents: dict[str, Data] = {}
     for assignment in assignments:
@@ -160,21 +204,27 @@ def reconcile_links_of(devices: list[Device], admitted: dict[str, Container[int]
     store.put_all(contents)
 
 
-def _links(vder_ids: set[int]) -> dict[int, dict[str, Data]]:
-    """Return the links to the programs of virtual DERs, by their numbers and the list."""
+def links_of(vder_ids: set[int]) -> dict[int, dict[str, Data]]:
+    """Return the links to the programs that virtual DERs assign, by their numbers and the list."""
     links: dict[int, dict[str, Data]] = defaultdict(dict)
     if not vder_ids:
         return links
+    paths = fsa.paths(vder_ids)
     lists = {row.path: row.name for row in _ASSIGNED}
-    audiences = [vder_audience(number) for number in sorted(vder_ids)]
+    audiences = [vder_audience(number) for number in sorted(set().union(*paths.values()))]
+    counts: dict[tuple[int, str], int] = {}
     for parent, audience, count in sql.among(
         "SELECT parent, audience, count(*) FROM document WHERE audience IN ({}) "
         f"AND parent IN ({sql.marks(len(lists))}) AND {documents.LISTED} GROUP BY parent, audience",
         audiences,
         *lists,
     ):
-        number, name = vder_of_audience(audience), lists[parent]
-        links[number][name] = link(name, number, count)
+        counts[vder_of_audience(audience), lists[parent]] = count
+    for number, path in paths.items():
+        for name in lists.values():
+            count = sum(counts.get((above, name), 0) for above in path)
+            if count:
+                links[number][name] = link(name, number, count)
     return links
 
 

@@ -30,14 +30,14 @@ def ensure(devices: Sequence[Device], stronger_than: int) -> dict[int, VirtualDE
                 device=device,
                 purpose="device",
                 created_at=clock.now(),
-                primacy=stronger_than - 1,
+                primacy=programs.stronger(stronger_than),
             )
             for device in devices
             if device.id not in existing
         }
         too_weak = [vder for vder in existing.values() if vder.primacy >= stronger_than]
         for vder in too_weak:
-            vder.primacy = stronger_than - 1
+            vder.primacy = programs.stronger(stronger_than)
         sql.many(f"UPDATE {VirtualDER._meta.table_name} SET primacy = ? WHERE id = ?",
                  ((vder.primacy, vder.id) for vder in too_weak))
         programs.update_all(too_weak)

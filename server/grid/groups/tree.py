@@ -78,6 +78,11 @@ class Tree:
                 reached.add(ancestor)
         return reached
 
+    def lowest(self, numbers: Collection[int]) -> set[int]:
+        """Return those of these numbers that have none of the others below them; `numbers` has all that are
+        above each."""
+        return set(numbers) - {self.vders[number].parent_id for number in numbers if number in self.vders}
+
     def depth(self, number: int) -> int:
         """Return how many virtual DERs are above this one."""
         return sum(1 for _ in self.ancestors(number)) - 1

@@ -12,7 +12,8 @@ from typing import Any
 from server import audit, clock
 from server.config import settings
 from server.errors import Refused
-from server.grid.groups import assignments, membershipwork, programs, rulehints, vdervalidation
+from server.grid.groups import (assignmentlimits, assignments, membershipwork, programs, rulehints,
+                                vdervalidation)
 from server.grid.groups.membershipwork import ListChange, Progress
 from server.grid.groups.results import VderDetails, VderRow, VderSummary
 from server.grid.groups.tree import Tree
@@ -82,7 +83,7 @@ def new(
     until then, none that another has."""
     parent_vder = find(parent) if parent is not None else None
     if primacy is None:
-        primacy = PRIMACY if parent_vder is None else max(parent_vder.primacy - 1, 0)
+        primacy = PRIMACY if parent_vder is None else programs.default_primacy(parent_vder)
     vder = VirtualDER(
         id=number,
         name=vdervalidation.check_name(name),
@@ -171,7 +172,7 @@ def _changed(vder: str | int | VirtualDER, fields: dict[str, Any]) -> VirtualDER
 
 def _with_warnings(vder: VirtualDER) -> VderDetails:
     details = show(vder)
-    hints = rulehints.warnings(vder.rule, details["members"])
+    hints = [*rulehints.warnings(vder.rule, details["members"]), *assignmentlimits.warnings(vder)]
     return {**details, "warnings": [*details.get("warnings", ()), *hints]}
 
 
@@ -227,13 +228,12 @@ def show(vder: str | int | VirtualDER) -> VderDetails:
         .where(Membership.vder == row)
         .order_by(Device.id)
     )
-    default = store.get(f"{row.program}/dderc")
     remains: Any = {"warnings": [_REMAINS]} if membershipwork.remains(row) else {}
     return {
         **describe(row),
         **remains,
         "children": [child.name for child in row.children.order_by(VirtualDER.name)],
-        "default": default.submitted if default is not None else None,
+        "default": programs.default(row),
         "devices": [
             {
                 "id": membership.device.id,

@@ -3,7 +3,6 @@ import pytest
 from server.errors import Refused
 from server.grid.controls import defaultcontrols
 from server.grid.groups import virtualders
-from server.resources import store
 
 
 def test_a_default_is_set_changed_and_cleared(battery):
@@ -20,5 +19,6 @@ def test_a_default_is_set_changed_and_cleared(battery):
     with pytest.raises(Refused):
         defaultcontrols.set_default("north", {"opModMaxLimW": 10_001})
     defaultcontrols.clear_default("north")
-    assert store.get(f"{program}/dderc") is None
-    assert "DefaultDERControlLink" not in home.client.get(program).data
+    cleared = home.client.get(f"{program}/dderc").data
+    assert cleared["mRID"] == first["mRID"] and cleared["DERControlBase"] == {}, "for those who subscribed"
+    assert virtualders.show("north")["default"] is defaultcontrols.show_default("north")["default"] is None

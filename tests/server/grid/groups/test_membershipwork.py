@@ -11,6 +11,7 @@ from server import actors, audit, worker
 from server.devices import enrolment
 from server.errors import Refused
 from server.grid.groups import memberfiles, membershipwork, splitting, virtualders
+from server.grid.groups.tree import Tree
 from server.models import (Audience, Balance, Device, Membership, MembershipChange, MembershipWork,
                            vder_audience)
 from server.resources import parts, store
@@ -56,7 +57,7 @@ def check_consistent() -> None:
     names = {row["id"]: row["name"] for row in virtualders.list_vders()}
     for device in Device.select():
         numbers = [row.vder_id for row in Membership.select().where(Membership.device == device)]
-        assert assigned(device) == sorted(names[number] for number in numbers)
+        assert assigned(device) == sorted(names[number] for number in Tree.read().lowest(numbers))
         audiences = Audience.select().where(Audience.lfdi == device.lfdi)
         of_vders = {row.audience for row in audiences if row.audience.startswith("vder:")}
         assert of_vders == set(map(vder_audience, numbers))
