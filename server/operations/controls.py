@@ -11,11 +11,12 @@ from server.grid.controls.results import (AddedCurve, DerControlDetail, DerContr
                                           PostedDerControl, Preview)
 from server.operations import elementvalues
 from server.operations.declaration import NO_PAIRS, UINT32, Arg, DeviceName, DryRun, Group, Role, VderName
-from server.resources.codes import ALL_RESPONSES, DERCurveType
+from server.resources.codes import ALL_RESPONSES, DEVICE_RESPONSES, DERCurveType
 from server.units import Href, Instant, Seconds, SecondsExact
 
 HOUR_S = 3600  # the most by which an event is randomized: OneHourRangeType
 CURVE_TYPES = tuple(curve.name for curve in DERCurveType)
+_EXCITATIONS = {"absorbing": True, "injecting": False}  # CurveData/excitation
 control = Group(
     "control",
     "Post controls in the standard's own modes, and look at them. VDER is a virtual DER's name or number.")
@@ -49,7 +50,7 @@ def post(
     description: Description = "",
     response_required: Annotated[int, Arg(
         "Sum of 1 (received), 2 (specific responses), 4 (customer).", least=0,
-        most=ALL_RESPONSES)] = ALL_RESPONSES,
+        most=ALL_RESPONSES)] = DEVICE_RESPONSES,
     dry_run: DryRun = False,
 ) -> PostedDerControl:
     """Post a DERControl: MODE=VALUE …, such as opModMaxLimW=50% or opModConnect=no."""
@@ -89,7 +90,9 @@ def curve(
     vder: VderName,
     *,
     curve_type: Annotated[str, Arg("The mode that it is for.", choices=CURVE_TYPES, option="type")],
-    points: Annotated[Sequence[str], Arg("A point, as integers.", option="point", metavar="X,Y")],
+    points: Annotated[Sequence[str], Arg(
+        "A point, as integers. For opModWattPF with absorbing or injecting: how vars flow at it.",
+        option="point", metavar="X,Y[,VARS]")],
     x_multiplier: Annotated[int, Arg("Power of ten of X.")] = 0,
     y_multiplier: Annotated[int, Arg("Power of ten of Y.")] = 0,
     y_ref_type: Annotated[int, Arg("What Y is relative to (DERUnitRefType).")],
@@ -111,12 +114,14 @@ def curve(
     return defaultcontrols.add_curve(vder, data)
 
 
-def _point(text: str) -> dict[str, int]:
-    x, _, y = text.partition(",")
+def _point(text: str) -> dict[str, int | bool]:
+    numbers, vars_flow = text.split(",")[:2], text.split(",")[2:]
     try:
-        return {"xvalue": int(x), "yvalue": int(y)}
-    except ValueError:
-        raise BadArgument("points", f"{text!r} is not X,Y") from None
+        x, y = map(int, numbers)
+        excitation = {"excitation": _EXCITATIONS[vars_flow[0]]} if vars_flow else {}
+    except (ValueError, KeyError):
+        raise BadArgument("points", f"{text!r} is not X,Y or X,Y,absorbing or X,Y,injecting") from None
+    return {**excitation, "xvalue": x, "yvalue": y}
 
 
 @preview_group.operation("", role=Role.VIEWER)

@@ -82,7 +82,7 @@ def test_who_asks_is_granted_at_once_from_the_next_poll_on(device: Peer) -> None
     assert request().items() <= device.get(reply.location).data.items()
     assert granted(device) == [(0, POLL, 2 * HOUR, 7000, 14_000)]
     answer = device.get("/edev/1/frp").data["FlowReservationResponse"][0]
-    assert (answer["subject"], answer["replyTo"], answer["responseRequired"]) == (MRID, "/rsps/1/rsp", "07")
+    assert (answer["subject"], answer["replyTo"], answer["responseRequired"]) == (MRID, "/rsps/1/rsp", "03")
     assert device.get("/edev/1").data["FlowReservationResponseListLink"]["all"] == 1
     clock.turn_to(NOON + POLL)
     assert granted(device)[0][0] == 1

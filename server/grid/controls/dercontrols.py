@@ -11,13 +11,14 @@ from typing import Any
 from server import audit, clock
 from server.errors import Refused
 from server.grid.controls import conflicts, eventlisting, modewords
+from server.grid.controls.modechecks import check_modes
 from server.grid.controls.results import (DerControlDetail, DerControlRow, DerControlSummary, EventSummary,
                                           PostedDerControl)
 from server.grid.fleet import contractchecks, members, stops
 from server.grid.groups import virtualders
 from server.models import Document, VirtualDER
-from server.resources import codec, dermodes, dryrun, refresh, schema, store, table
-from server.resources.codes import ALL_RESPONSES, EventStatus
+from server.resources import codec, dermodes, dryrun, refresh, store, table
+from server.resources.codes import DEVICE_RESPONSES, EventStatus
 from server.units import Href, Instant, Seconds, SecondsExact, Xml
 
 Data = dict[str, Any]
@@ -50,7 +51,7 @@ def post(
     category: int | None = None,
     description: str = "",
     ramp_s: SecondsExact | None = None,
-    response_required: int = ALL_RESPONSES,
+    response_required: int = DEVICE_RESPONSES,
     dry_run: bool = False,
 ) -> PostedDerControl:
     """Post a DERControl to a virtual DER's program.
@@ -104,10 +105,10 @@ def publish_all(
     if category is not None:
         common["deviceCategory"] = f"{category:08X}"
     ramp = {} if ramp_s is None else {"rampTms": _ramp_ticks(ramp_s)}
-    for base in bases.values():
+    for program, base in bases.items():
         if not dermodes.modes_set(base):
             raise Refused(400, "DERControlBase: a control sets at least one mode")
-        check_modes(base)
+        check_modes(base, program)
     hrefs = store.add_all("DERControl", [(f"{program}/derc", {"DERControlBase": {**base, **ramp}, **common})
                                          for program, base in bases.items()])
     return dict(zip(bases, hrefs, strict=True))
@@ -119,7 +120,7 @@ def event_fields(
     randomize_start: Seconds = 0,
     randomize_duration: Seconds = 0,
     description: str = "",
-    response_required: int = ALL_RESPONSES,
+    response_required: int = DEVICE_RESPONSES,
 ) -> dict[str, Any]:
     """Return the elements that events of all kinds have in common.
 
@@ -154,25 +155,6 @@ def _ramp_ticks(ramp_s: SecondsExact) -> int:
     if not 0 <= ticks <= _UINT16:
         raise Refused(400, f"ramp {ramp_s} s: 0 to {_UINT16 / _RAMP_TICKS} s are possible")
     return ticks
-
-
-def check_modes(base: Mapping[str, Any]) -> None:
-    """Refuse what a schema does not: unknown modes, more than 100 %, negative limits, curves that do not
-    exist."""
-    defined = schema.type_spec("DERControlBase").by_key
-    for mode, value in base.items():
-        if mode not in defined and not mode.startswith("csipaus:"):
-            raise Refused(400, f"DERControlBase has no {mode}")
-        bounds = dermodes.PERCENTS.get(mode)
-        if bounds and isinstance(value, int) and not bounds[0] <= value <= bounds[1]:
-            least, most = bounds[0] // 100, bounds[1] // 100
-            raise Refused(400, f"{mode}: {least} to {most} % are possible, not {value / 100:.15g} %")
-        if "Lim" in mode and isinstance(value, dict) and value.get("value", 0) < 0:
-            raise Refused(400, f"{mode}: a limit cannot be negative")
-        if isinstance(value, dict) and set(value) == {"href"}:
-            curve = store.get(value["href"])
-            if curve is None or curve.kind != "DERCurve":
-                raise Refused(400, f"{mode}: there is no curve {value['href']}")
 
 
 def list_controls(

@@ -19,7 +19,7 @@ from server.grid.fleet import blockcalls, contractchecks
 from server.grid.groups import drprograms, virtualders
 from server.models import Device, Document, VirtualDER, among
 from server.resources import codec, dryrun, refresh, sql, store, table
-from server.resources.codes import ALL_RESPONSES, OPT_OUTS, DeviceCategory, ResponseStatus
+from server.resources.codes import DEVICE_RESPONSES, OPT_OUTS, DeviceCategory, ResponseStatus
 from server.units import Instant, Seconds
 
 ACTIONS = ("Offset", "SetPoint", "DutyCycle", "TargetReduction", "ApplianceLoadReduction")
@@ -50,7 +50,7 @@ def create(
     randomize_start: Seconds = 0,
     randomize_duration: Seconds = 0,
     description: str = "",
-    response_required: int = ALL_RESPONSES,
+    response_required: int = DEVICE_RESPONSES,
     dry_run: bool = False,
 ) -> CreatedDrEvent:
     """Post an EndDeviceControl for the members of a virtual DER that are of a category.
