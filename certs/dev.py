@@ -208,7 +208,7 @@ def new_entry(path: Path, name: str, kind: str) -> dict[str, Any]:
         "kind": kind,
         "lfdi": certificate["lfdi"],
         "sfdi": certificate["sfdi"],
-        "pin": identity.pin(secrets.randbelow(100_000)),
+        "pin": identity.new_pin(),
         "certificate": f"{name}.pem",
         "key": f"{name}.key",
     }

@@ -16,7 +16,7 @@ from server.config import settings
 from server.errors import Refused
 from server.models import Device, first_statement
 from server.resources import hooks, sql
-from server.resources.table import Match
+from server.resources.table import METHODS, Match
 from server.units import Lfdi
 
 # Lists to which DeviceCapability links even if they are empty: a device posts to them, or waits for items.
@@ -24,7 +24,7 @@ ROOT_LISTS = frozenset(
     {"EndDeviceList", "MirrorUsagePointList", "DERProgramList", "ResponseSetList", "UsagePointList"})
 _OPEN_STRICT = frozenset({"DeviceCapability"})
 _OPEN = _OPEN_STRICT | {"Time"}
-_OPEN_TO_REGISTER = _OPEN | ROOT_LISTS | {"SelfDevice"}
+_OPEN_TO_REGISTER = _OPEN | ROOT_LISTS | {"SelfDevice", "SelfDeviceInformation"}
 # Lists below no device, to which each enrolled device adds items of its own.
 SHARED_LISTS = frozenset({"EndDeviceList", "MirrorUsagePointList", "ResponseList", "NotificationList"})
 SAFE = frozenset({"GET", "HEAD"})
@@ -73,12 +73,14 @@ def presumed(lfdi: Lfdi, sfdi: int) -> Caller:
 
 
 def admit(caller: Caller, method: str, match: Match | None) -> None:
-    """Refuse what a caller may not do with any resource of this kind (403, 404, 405).
+    """Refuse what a caller may not do with any resource of this kind (403, 404, 405, 501).
 
     `match` is None where the table has no such resource.
     """
     if caller.state == Device.SUSPENDED:
         raise Refused(403, "this device is suspended")
+    if method not in METHODS:
+        raise Refused(501, f"{method} is no method of IEEE 2030.5")
     if match is None or not caller.enrolled and not _open(method, match.row.name):
         raise Refused(404, NOT_THERE)
     if not match.row.allows(method):

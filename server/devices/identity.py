@@ -53,19 +53,32 @@ def is_lfdi(text: str) -> bool:
     return len(text) == 40 and set(text) <= set("0123456789ABCDEF")
 
 
-def pin(number: int) -> int:
-    """Return the registration PIN of five digits: they and their sum modulo ten (6.3.5); 123455 for 12345.
+def new_pin() -> int:
+    """Return a new registration PIN, six digits at random (6.3.5).
 
-    ValueError for more than five digits.
+    Its check digit is right by both readings of the rule (see `is_pin`), so that no client refuses it: 20,000
+    PINs are.
     """
-    if not 0 <= number <= 99999:
-        raise ValueError(f"a PIN is made of five digits, not of {number}")
-    return number * 10 + digit_sum(number) % 10
+    import secrets  # which most commands do not need
+
+    while True:
+        digits = secrets.randbelow(100_000)
+        if len(_check_digits(digits)) == 1:
+            return digits * 10 + _check_digits(digits).pop()
 
 
 def is_pin(number: int) -> bool:
-    """Return whether the last of six digits is the check digit of the five before it."""
-    return 0 <= number <= 999999 and number == pin(number // 10)
+    """Return whether the last of six digits is a check digit of the five before it.
+
+    Two readings of the rule are in the field: it is the sum of the five modulo ten, or it makes the sum of
+    all six a multiple of ten, as with the SFDI. Both are accepted.
+    """
+    return 0 <= number <= 999999 and number % 10 in _check_digits(number // 10)
+
+
+def _check_digits(digits: int) -> set[int]:
+    total = digit_sum(digits)
+    return {total % 10, -total % 10}
 
 
 def digit_sum(number: int) -> int:

@@ -6,7 +6,8 @@ from server.devices.requestcontext import Changed, Created, RequestContext
 from server.resources.hooks import instead
 
 
+@instead("PUT", "ConnectionPoint")
 @instead("POST", "ConnectionPoint")
-def post_connection_point(context: RequestContext) -> Created | Changed:
-    """Do the same as for a PUT, since clients use both. The result has a Location also for a change."""
+def put_connection_point(context: RequestContext) -> Created | Changed:
+    """Save it; a POST does the same, since clients use both. The result has a Location also for a change."""
     return methods.put(context)._replace(href=context.href)

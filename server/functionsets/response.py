@@ -8,9 +8,10 @@ from server.config import settings
 from server.devices import access
 from server.errors import Refused
 from server.models import Document, ResponseRecord
-from server.resources import hexbinary, links, numbering, retrieve, store, table
+from server.resources import events, hexbinary, links, numbering, retrieve, store, table
 from server.resources.codes import ResponseStatus
 from server.resources.hooks import Change, after, before, instead, rebuild, seed
+from server.resources.meterreadings import CLOCK_TOLERANCE_S
 from server.resources.quotas import OverQuota
 from server.units import Instant
 
@@ -35,6 +36,9 @@ STATUSES: dict[int, str] = {
     ResponseStatus.EXPIRED: "received after it had expired",
 }
 STATUSES_2023 = STATUSES | {ResponseStatus.RESUMED: "resumed", ResponseStatus.NOT_SUPPORTED: "not supported"}
+# What is said at the effective end of an event (table 27).
+_AT_THE_END = frozenset({ResponseStatus.COMPLETED, ResponseStatus.PARTIAL_OPT_OUT,
+                         ResponseStatus.PARTIAL_OPT_IN, ResponseStatus.NO_PARTICIPATION})
 KINDS = table.rows["ResponseList"].posted
 SUBJECTS = tuple(sorted(row.name for row in table.rows.values() if row.response))  # kinds of events
 
@@ -61,7 +65,7 @@ def _check(change: Change) -> None:
         raise Refused(403, f"{change.kind}/endDeviceLFDI: {lfdi} is not a device you answer for")
     change.audience = lfdi
     earlier = list(
-        Document.select(Document.href, Document.submitted)
+        Document.select(Document.href, Document.kind, Document.submitted)
         .join(ResponseRecord, on=(ResponseRecord.href == Document.href))
         .where((ResponseRecord.subject == subject) & (ResponseRecord.lfdi == lfdi))
     )
@@ -78,10 +82,12 @@ def _check(change: Change) -> None:
     if status is not None and status not in table.rows[event.kind].statuses:
         meaning = f"{status} ({defined[status]})"
         raise Refused(400, f"{change.kind}/status: {meaning} is not a response to a {event.kind}")
+    if caller is not None and status in _AT_THE_END:
+        _check_begun(change, event, f"{status} ({defined[status]})")
     comparable = hexbinary.comparable(data)
     for response in earlier:
         # the same Response once more, since the answer to the first was lost
-        if hexbinary.comparable(response.submitted) == comparable:
+        if response.kind == change.kind and hexbinary.comparable(response.submitted) == comparable:
             change.href, change.old = response.href, data
     if not change.href and caller is not None and len(earlier) >= settings.quota_responses:
         why = f"{change.kind}: there are {len(earlier)} to event {subject} already, which is the most"
@@ -94,6 +100,14 @@ def _check_type(change: Change, event_kind: str) -> None:
     if expected and event_kind not in expected:
         subject = change.data["subject"]
         raise Refused(400, f"{change.kind}/subject: {subject} is no {expected[0]}")
+
+
+def _check_begun(change: Change, event: Document, meaning: str) -> None:
+    """Refuse (400) what is said at the end of an event before that can have begun."""
+    if event.kind in events.KINDS:
+        begins_at = events.from_data(event.kind, event.href, event.submitted).earliest_start
+        if clock.now() < begins_at - CLOCK_TOLERANCE_S:
+            raise Refused(400, f"{change.kind}/status: {meaning} before the event begins, at {begins_at}")
 
 
 @after("POST", *KINDS)
@@ -109,9 +123,12 @@ def _remove_record(change: Change) -> None:
 def _add_record(href: str, data: Data, received_at: Instant) -> bool:
     """Add the row of a Response; return whether it is new."""
     created: bool
+    created_at = data.get("createdDateTime")
+    if created_at is not None and created_at > received_at + CLOCK_TOLERANCE_S:
+        created_at = received_at  # of a clock that is ahead; it would be the latest for ever
     _, created = ResponseRecord.get_or_create(href=href, defaults={
         "subject": data["subject"], "lfdi": data["endDeviceLFDI"], "status": data.get("status"),
-        "created_at": data.get("createdDateTime"), "received_at": received_at})
+        "created_at": created_at, "received_at": received_at})
     return created
 
 

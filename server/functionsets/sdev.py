@@ -1,25 +1,63 @@
-"""SelfDevice: the server itself as a device (IEEE 2030.5-2018, 8.4)."""
+"""SelfDevice: the server itself as a device, and its DeviceInformation (IEEE 2030.5-2018, 8.4 and 9.3).
+
+Whoever serves resources has a DeviceInformation of itself (9.3.3). Nobody else writes there (8.4.3).
+"""
 from __future__ import annotations
 
 import ssl
 from pathlib import Path
+from typing import Any
 
+from server import clock
 from server.config import settings
 from server.devices import identity
 from server.resources import store
+from server.resources.codes import PowerSource
 from server.resources.hooks import seed
+
+Data = dict[str, Any]
+_SELF, _INFORMATION = "/sdev", "/sdev/di"
+_SINCE = ("mfDate", "swActTime")  # when this server, and this version of it, was seen first
 
 
 @seed
 def _seed_self_device() -> None:
-    """Create or update it, with the identity of the server's certificate."""
-    data: dict[str, object] = {"sFDI": 0}
-    path = Path(settings.certificate)
-    if path.is_file():
-        pem = path.read_text().partition("-----END CERTIFICATE-----")
-        lfdi = identity.lfdi(ssl.PEM_cert_to_DER_cert(pem[0][pem[0].index("-----BEGIN"):] + pem[1] + "\n"))
-        data = {"lFDI": lfdi, "sFDI": identity.sfdi(lfdi)}
+    """Create or update them, with the identity of the server's certificate."""
+    lfdi = _lfdi()
+    data: Data = {"lFDI": lfdi, "sFDI": identity.sfdi(lfdi)} if lfdi else {"sFDI": 0}
     with store.transaction():
-        document = store.get("/sdev")
+        document = store.get(_SELF)
         if document is None or (document.submitted or {}).get("sFDI") != data["sFDI"]:
-            store.put("/sdev", data)
+            store.put(_SELF, data)
+        _update_information(lfdi or "0" * 40, data["sFDI"])
+
+
+def _lfdi() -> str:
+    """Return the LFDI of the server's certificate, "" where it has none, as behind proxies."""
+    path = Path(settings.certificate)
+    if not path.is_file():
+        return ""
+    pem = path.read_text().partition("-----END CERTIFICATE-----")
+    return identity.lfdi(ssl.PEM_cert_to_DER_cert(pem[0][pem[0].index("-----BEGIN"):] + pem[1] + "\n"))
+
+
+def _update_information(lfdi: str, sfdi: int) -> None:
+    document = store.get(_INFORMATION)
+    stored = (document.submitted or {}) if document is not None else {}
+    information = {
+        "lFDI": lfdi, "mfHwVer": "none", "mfID": settings.enterprise, "mfModel": "Counterpoise",
+        "mfSerNum": str(sfdi), "primaryPower": PowerSource.UNKNOWN, "secondaryPower": PowerSource.UNKNOWN,
+        "swVer": _version()}
+    if information != {key: value for key, value in stored.items() if key not in _SINCE}:
+        now = clock.now()
+        since = now if stored.get("swVer") != information["swVer"] else stored["swActTime"]
+        store.put(_INFORMATION, {**information, "mfDate": stored.get("mfDate", now), "swActTime": since})
+
+
+def _version() -> str:
+    from importlib import metadata  # which takes a while, and only the start needs
+
+    try:
+        return metadata.version("counterpoise")
+    except metadata.PackageNotFoundError:
+        return "unknown"

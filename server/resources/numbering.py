@@ -31,20 +31,20 @@ def next_numbers(names: Sequence[str]) -> list[int]:
     return numbers
 
 
-class Created(NamedTuple):
+class CreationTime(NamedTuple):
     """When a new item of a list is created: now, or with the last one where the clock was set back; and
     whether others may have been created in that second, or later."""
     instant: Instant
     shared: bool
 
 
-def created_at(lists: Collection[str]) -> dict[str, Created]:
+def created_at(lists: Collection[str]) -> dict[str, CreationTime]:
     """Return, by list, when new items are created."""
     # A counter has the second, twice, and 1 more if several were created in it.
     counters = _raise([(f"{list_href} created", 2 * clock.now()) for list_href in lists],
                       "CASE WHEN counter.value < excluded.value THEN excluded.value "
                       "WHEN (counter.value & 1) = 0 THEN counter.value + 1 ELSE counter.value END")
-    return {list_href: Created(value // 2, value % 2 == 1) for list_href in lists
+    return {list_href: CreationTime(value // 2, value % 2 == 1) for list_href in lists
             for value in [counters[f"{list_href} created"]]}
 
 

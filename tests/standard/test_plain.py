@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from server import clock
+from server.config import settings
+from server.devices import enddevices, enrolment
 from server.resources import links, numbering, store, table
+from tests import peers
 from tests.peers import Peer
 from tests.standard import every_resource
 from tests.wsgi import Client
@@ -156,6 +159,23 @@ def test_what_the_utility_says_is_read_changed_and_removed(hrefs: dict[str, str]
             assert owner.get(table.parent(href)).status == 200, name
 
 
+def test_a_device_may_have_a_connection_point_from_the_start(server: None, peer: Any) -> None:
+    """CSIP-AUS, annex E: clients follow the link in their EndDevice, and PUT there."""
+    settings.connection_points = True
+    enrolment.enrol(peers.lfdi(1))
+    device = peer(1)
+    link = device.get("/edev/1").data["csipaus:ConnectionPointLink"]["href"]
+    assert device.get(link).status == 200
+    reply = device.put(link, "ConnectionPoint", {"csipaus:connectionPointId": "4102345671"})
+    assert (reply.status, reply.location) == (204, link)
+    assert device.get(link).data["csipaus:connectionPointId"] == "4102345671"
+    settings.connection_points = False
+    enrolment.enrol(peers.lfdi(2))
+    settings.connection_points = True
+    enddevices.add_connection_points()
+    assert "csipaus:ConnectionPointLink" in peer(2).get("/edev/2").data
+
+
 def test_owners_count_what_stands_below(hrefs: dict[str, str], owner: Peer) -> None:
     for name, href in leaves_first(hrefs):
         for link in links.link_rows(name):
@@ -170,6 +190,7 @@ def test_owners_count_what_stands_below(hrefs: dict[str, str], owner: Peer) -> N
                         **every_resource.sample(item.name),
                         **({"mRID": numbering.new_mrid()}
                            if "mRID" in every_resource.sample(item.name) else {}),
+                        **({"startValue": 9000} if item.name == "ConsumptionTariffInterval" else {}),
                     },
                 )
                 assert owner.get(href).data[link.key]["all"] == before + 1, (name, link.key)
@@ -214,12 +235,11 @@ def test_active_lists_turn_with_the_clock(
 
 
 def test_a_connection_point_is_stated_and_stated_again(device: Peer) -> None:
-    """CSIP-AUS: by PUT or by POST, with Location either way of a POST."""
+    """CSIP-AUS: by PUT or by POST, with Location either way."""
     assert "csipaus:ConnectionPointLink" not in device.get("/edev/1").data
     for number, (method, status) in enumerate((("POST", 201), ("POST", 204), ("PUT", 204))):
         document = {"csipaus:connectionPointId": f"410234567{number}"}
         reply = getattr(device, method.lower())("/edev/1/cp", "ConnectionPoint", document)
-        assert reply.status == status
-        assert reply.headers.get("Location") == ("/edev/1/cp" if method == "POST" else None)
+        assert (reply.status, reply.headers.get("Location")) == (status, "/edev/1/cp")
         assert document.items() <= device.get("/edev/1/cp").data.items()
     assert device.get("/edev/1").data["csipaus:ConnectionPointLink"] == {"href": "/edev/1/cp"}

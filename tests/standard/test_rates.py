@@ -5,11 +5,14 @@ IEEE 2030.5-2018, 10.11 (postRate) and the schema's words on pollRate; CSIP CORE
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from server.config import settings
 from server.devices import enrolment
+from server.errors import BadArgument
+from server.operations.pollrates import set_poll_rate, set_post_rate
 from server.resources import pollrates, schema, store, table
 from tests import peers
 from tests.peers import Peer
@@ -76,6 +79,30 @@ def test_the_most_particular_counts(device: Peer, second: Peer) -> None:
     assert device.get("/tm").data["pollRate"] == 3
     decide("poll", "Time", "", None)
     assert device.get("/tm").data["pollRate"] == 300
+
+
+def test_a_general_rate_is_for_all_that_have_none_of_their_own(device: Peer) -> None:
+    """The schema's pollRate and postRate, as CSIP 2.1, P37 and P42, let the server say them."""
+    decide("poll", "", "", 77)
+    decide("poll", "Time", "", 60)
+    rates = poll_rates(device)
+    assert rates.pop("/tm") == 60 and set(rates.values()) == {77}
+    decide("post", "", "", 10)
+    assert device.get(mirror(device)).data["postRate"] == device.get("/edev/1").data["postRate"] == 10
+    decide("poll", "", "", None)
+    assert device.get("/dcap").data["pollRate"] == 300
+
+
+@pytest.mark.parametrize("rate, kind, why", [
+    (set_poll_rate, "DERControlList", "DERControlList has no pollRate: specify DERProgramList"),
+    (set_poll_rate, "DERStatus", "DERStatus has no pollRate: specify DERList"),
+    (set_poll_rate, "AssignedDERProgramList", "specify that"),
+    (set_post_rate, "DERProgramList", "DERProgramList has no postRate: those that have one are EndDevice"),
+])
+def test_a_kind_without_the_attribute_is_refused(server: None, rate: Any, kind: str, why: str) -> None:
+    with pytest.raises(BadArgument, match=why):
+        rate(60, kind=kind)
+    assert not pollrates.any_configured()
 
 
 def test_the_setting_is_for_all_others(device: Peer) -> None:

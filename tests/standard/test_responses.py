@@ -9,6 +9,7 @@ import pytest
 
 from server import clock
 from server.devices import enrolment
+from server.grid.controls import responses
 from server.grid.fleet import participation
 from server.grid.groups import assignments, virtualders
 from server.models import ResponseRecord
@@ -86,7 +87,7 @@ def test_every_kind_of_answer(device: Peer, subject: str, kind: str, status: int
         )
 
 
-IN_2018 = {*range(1, 15), 252, 253, 254}
+IN_2018 = {*range(1, 15), 252, 253, 254} - {12}  # 12, cannot be displayed, is for messages
 IN_2023 = IN_2018 | {15, 251}
 
 
@@ -163,6 +164,34 @@ def test_the_same_answer_twice_is_kept_once(device: Peer, subject: str) -> None:
     later = device.post(LIST, "DERControlResponse", answer(device, subject, createdDateTime=NOON + 1))
     assert later.location != first.location
     assert (device.get(LIST).data["all"], ResponseRecord.select().count()) == (2, 2)
+
+
+def test_answers_of_two_kinds_are_two(device: Peer, subject: str) -> None:
+    """8.8.3: the same content as a Response and as a DERControlResponse is not the same Response."""
+    first = device.post(LIST, "DERControlResponse", answer(device, subject))
+    other = device.post(LIST, "Response", answer(device, subject))
+    assert other.status == 201 and other.location != first.location
+
+
+@pytest.mark.parametrize("status", [3, 8, 9, 10])
+def test_an_event_is_not_over_before_it_begins(device: Peer, subject: str, status: int) -> None:
+    """Table 27: 3, 8, 9 and 10 are said at the effective end; a count of participation would be wrong."""
+    later = store.add("DERControl", "/derp/1/derc", {
+        "interval": {"start": NOON + 3600, "duration": 600}, "randomizeStart": -900,
+        "DERControlBase": {"opModConnect": False}})
+    mrid = device.get(later).data["mRID"]
+    assert device.post(LIST, "DERControlResponse", answer(device, mrid, status=4)).status == 201
+    assert device.post(LIST, "DERControlResponse", answer(device, mrid, status=status)).status == 400
+    clock.advance(3600 - 900 - 300)  # less the tolerance for clocks
+    assert device.post(LIST, "DERControlResponse", answer(device, mrid, status=status)).status == 201
+
+
+def test_an_answer_dated_ahead_does_not_stay_the_latest(device: Peer, subject: str) -> None:
+    """8.8: createdDateTime says when it happened; a device's clock may be days ahead."""
+    device.post(LIST, "DERControlResponse", answer(device, subject, createdDateTime=NOON + 10 ** 6, status=2))
+    clock.advance(600)
+    device.post(LIST, "DERControlResponse", answer(device, subject, createdDateTime=NOON + 600, status=3))
+    assert responses.latest_responses([(device.lfdi, subject)]) == {(device.lfdi, subject): "completed"}
 
 
 def test_answers_that_come_late_are_kept(device: Peer, subject: str) -> None:
