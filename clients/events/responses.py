@@ -7,14 +7,16 @@ from clients.events.events import DER_CONTROL, END_DEVICE_CONTROL, FLOW_RESERVAT
 from clients.events.schedule import Transition
 from server.resources.codes import ResponseRequired, ResponseStatus
 
-# The bit of responseRequired that asks for a status; ResponseRequired.SPECIFIC for any other.
+# What a customer decides is asked for by either of two bits, since readers of table 27 differ.
+_BY_CUSTOMER = ResponseRequired.SPECIFIC | ResponseRequired.CUSTOMER
+# The bits of responseRequired that ask for a status; ResponseRequired.SPECIFIC for any other.
 REQUIRED_BITS = {
     ResponseStatus.RECEIVED: ResponseRequired.RECEIVED,
-    ResponseStatus.OPTED_OUT: ResponseRequired.CUSTOMER,
-    ResponseStatus.OPTED_IN: ResponseRequired.CUSTOMER,
-    ResponseStatus.PARTIAL_OPT_OUT: ResponseRequired.CUSTOMER,
-    ResponseStatus.PARTIAL_OPT_IN: ResponseRequired.CUSTOMER,
-    ResponseStatus.NO_PARTICIPATION: ResponseRequired.CUSTOMER,
+    ResponseStatus.OPTED_OUT: _BY_CUSTOMER,
+    ResponseStatus.OPTED_IN: _BY_CUSTOMER,
+    ResponseStatus.PARTIAL_OPT_OUT: _BY_CUSTOMER,
+    ResponseStatus.PARTIAL_OPT_IN: _BY_CUSTOMER,
+    ResponseStatus.NO_PARTICIPATION: _BY_CUSTOMER,
 }
 RESPONSE_NAMES = {
     DER_CONTROL: "DERControlResponse",
@@ -27,8 +29,8 @@ _APPLIED_STATUSES = {ResponseStatus.STARTED, ResponseStatus.COMPLETED, ResponseS
 
 def response_due(transition: Transition) -> bool:
     """Return whether the event's responseRequired asks for a response to this transition."""
-    bit = REQUIRED_BITS.get(transition.status, ResponseRequired.SPECIFIC)
-    return bool(transition.event.response_required & bit)
+    bits = REQUIRED_BITS.get(transition.status, ResponseRequired.SPECIFIC)
+    return bool(transition.event.response_required & bits)
 
 
 def response(transition: Transition, lfdi: str, applied: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -4,7 +4,7 @@
 now, and returns the schedule as it is, with the transitions to respond to. Control modes are contested
 separately: among the events in effect, the one with the lowest primacy governs a mode, then the one with the
 newest creationTime. An event does not regain a mode that it lost (the 2018 edition has no "resumed"); an
-event that has lost every mode is superseded.
+event that has lost every mode is superseded, or aborted where only events of other programs have taken them.
 """
 from __future__ import annotations
 
@@ -213,18 +213,23 @@ def _apply_instant(
         (known for known in followed.values() if known.phase == RUNNING and not known.opted_out),
         key=lambda known: _rank(known.event),
     )
-    taken: set[str] = set()
+    taken: dict[str, str] = {}  # the program that a mode is taken by
+    started = []
     for known in contestants:
         mrid, modes = known.event.mRID, frozenset(known.event.modes)
-        lost_modes = known.lost_modes | (modes & taken)
+        lost_modes = known.lost_modes | (modes & taken.keys())
         if lost_modes >= modes:
             followed[mrid] = known._replace(phase=OVER, lost_modes=lost_modes)
-            transitions.append(Transition(known.event, ResponseStatus.SUPERSEDED, now))
+            winners = {taken[mode] for mode in modes & taken.keys()}
+            status = (ResponseStatus.SUPERSEDED if known.event.program in winners or not winners
+                      else ResponseStatus.ABORTED_OTHER_PROGRAM)
+            transitions.append(Transition(known.event, status, now))
             continue
-        taken |= known.event.claimed_modes - lost_modes
+        taken |= dict.fromkeys(known.event.claimed_modes - lost_modes, known.event.program)
         followed[mrid] = known._replace(lost_modes=lost_modes, started=True)
         if not known.started:
-            transitions.append(Transition(known.event, ResponseStatus.STARTED, now))
+            started.append(Transition(known.event, ResponseStatus.STARTED, now))
+    transitions += started  # after what they end (10.2.3.3 n)
 
 
 def _end(followed: FollowedEvent, now: int, transitions: list[Transition]) -> FollowedEvent:

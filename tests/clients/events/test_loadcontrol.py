@@ -150,7 +150,7 @@ def test_a_load_control_is_followed_whole_or_not_at_all() -> None:
     older = load_control("a", 100, 200, HEAT)
     newer = load_control("b", 150, 100, {"DutyCycle": {"normalValue": 50}}, created=1, category="00000003")
     answers = follow(older, newer, looks={})
-    assert answers == [(0, 1, 0), (10, 1, 0), (100, 2, 0), (150, 2, 0), (150, 7, 0), (250, 3, 0)]
+    assert answers == [(0, 1, 0), (10, 1, 0), (100, 2, 0), (150, 7, 0), (150, 2, 0), (250, 3, 0)]
 
 
 @pytest.mark.parametrize(

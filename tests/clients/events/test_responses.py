@@ -8,8 +8,8 @@ from clients.events.schedule import Transition
 from server.resources import codec
 from tests.clients.controls import LFDI, control, events, mrid
 
-STATUSES = {"00": [], "01": [1], "02": [2, 3, 6, 7, 252, 253, 254], "04": [4, 5, 8, 9],
-            "07": [1, 2, 3, 4, 5, 6, 7, 8, 9, 252, 253, 254]}
+STATUSES = {"00": [], "01": [1], "02": [2, 3, 4, 5, 6, 7, 8, 9, 10, 14, 252, 253, 254],
+            "04": [4, 5, 8, 9, 10], "07": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 14, 252, 253, 254]}
 
 
 @pytest.mark.parametrize("required", STATUSES)

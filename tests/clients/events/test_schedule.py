@@ -344,5 +344,16 @@ def test_every_mode_has_one_holder_and_every_event_one_end(rows: list[Any], step
         assert len(held) == len(set(held))
     for event in listed:
         statuses = [transition.status for transition in answers if transition.event.mRID == event.mRID]
-        assert statuses in ([1, 2, 3], [1, 2, 7], [1, 7], [254])
+        assert statuses in ([1, 2, 3], [1, 2, 14], [1, 14], [254])
     assert [transition.at for transition in answers] == sorted(transition.at for transition in answers)
+
+
+def test_who_lost_to_another_program_is_aborted_and_says_so_before_the_winner_starts() -> None:
+    """10.2.3.3 n, table 27: 14 where the winner is of another program, 7 where it is of the same, at the
+    winner's start and before its 2."""
+    older = control("a", 100, 200)
+    for program, status in (("/derp/1", 7), ("/derp/2", 14)):
+        newer = control("b", 150, 200, created=1)
+        listed = [*events(older, primacy=5), *events(newer, program=program, primacy=1)]
+        _, answers = run(lambda now, listed=listed: listed, 160)
+        assert [answer for answer in answers if answer[0] == 150] == [(150, "a", status), (150, "b", 2)]
