@@ -149,8 +149,8 @@ _DECLARATIONS = (
     Setting(name="default_vder", group=DEVICES, default="", unit="name", check=checks.NAME,
             help="virtual DER that newly enrolled devices join; empty: none"),
     Setting(name="assignments", group=DEVICES, default="tree", unit="number", choices=("tree", "level"),
-            help="how many FunctionSetAssignments a device has: with tree one for each group at the bottom of "
-                 "a topology, with the programs of all groups above it; with level one for each group",
+            help="how many FunctionSetAssignments a device has: with tree one for each group at the bottom "
+                 "of a topology, with the programs of all groups above it; with level one for each group",
             why="CSIP: one for the topology, and one for each group outside it"),
     Setting(name="poll_rate", group=DEVICES, default=300, unit="s", least=1, most=WEEK,
             help="time between polls (pollRate), unless `poll-rate` sets another for a resource or device"),

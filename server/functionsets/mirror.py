@@ -30,7 +30,7 @@ Data = dict[str, Any]
 _MIRROR_ONLY = ("MirrorMeterReading", "postRate", "UsagePointLink", "subscribable", "href")
 
 
-class _Known(NamedTuple):
+class _Mirrored(NamedTuple):
     """A UsagePoint or MeterReading that there is, and whether it was withdrawn."""
     href: Href
     submitted: Data
@@ -126,18 +126,18 @@ def record(mirror: Document, quantities: list[Data]) -> str:
     return location
 
 
-def _known(audience: str, *mrids: str) -> dict[tuple[str, str], _Known]:
+def _known(audience: str, *mrids: str) -> dict[tuple[str, str], _Mirrored]:
     """Return a device's usage points and MeterReadings with these mRIDs, by kind and mRID."""
     rows = sql.rows(
         "SELECT kind, mrid, href, submitted, visibility FROM document WHERE kind IN "
         f"('UsagePoint', 'MeterReading') AND audience = ? AND mrid IN ({sql.marks(len(mrids))})",
         audience, *(schema.hexadecimal(mrid, 32) for mrid in mrids))
-    return {(kind, mrid): _Known(href, json.loads(submitted), visibility == Document.WITHDRAWN)
+    return {(kind, mrid): _Mirrored(href, json.loads(submitted), visibility == Document.WITHDRAWN)
             for kind, mrid, href, submitted, visibility in rows}
 
 
 def _record_quantity(
-    point: Href, audience: str, quantity: Data, path: str, known: dict[tuple[str, str], _Known]
+    point: Href, audience: str, quantity: Data, path: str, known: dict[tuple[str, str], _Mirrored]
 ) -> Href:
     """Record the values of one MirrorMeterReading below a UsagePoint; return the href of its MeterReading,
     which is `known`, or is from now on.
@@ -180,7 +180,7 @@ def _with_period(href: Href, quantity: Data, now: Instant) -> Data:
     return {**reading, "timePeriod": {"start": now - duration_s, "duration": duration_s}}
 
 
-def _overwrite(meter: _Known, quantity: Data) -> _Known:
+def _overwrite(meter: _Mirrored, quantity: Data) -> _Mirrored:
     """Let a quantity that is submitted again overwrite what its MeterReading says (10.11.3 h); what it leaves
     out stays, as the ReadingType does, which clients state once."""
     if meter.withdrawn:
@@ -190,7 +190,7 @@ def _overwrite(meter: _Known, quantity: Data) -> _Known:
         store.put(meter.href, content)
     if "ReadingType" in quantity:
         store.put(f"{meter.href}/rt", quantity["ReadingType"])
-    return _Known(meter.href, content, False)
+    return _Mirrored(meter.href, content, False)
 
 
 def _base(quantity: Data) -> Data:
@@ -199,7 +199,7 @@ def _base(quantity: Data) -> Data:
             if key in quantity and key != "href"}
 
 
-def _add_meter(point: str, audience: str, quantity: Data) -> _Known:
+def _add_meter(point: str, audience: str, quantity: Data) -> _Mirrored:
     """Add a MeterReading for a new quantity; its ReadingLink leads to the newest reading. OverQuota where the
     mirror has too many."""
     most = settings.quota_mirror_readings
@@ -212,7 +212,7 @@ def _add_meter(point: str, audience: str, quantity: Data) -> _Known:
     with store.transaction():
         store.put(f"{href}/rt", quantity["ReadingType"], audience=audience)
         store.put(href, data, audience=audience)
-    return _Known(href, data, False)
+    return _Mirrored(href, data, False)
 
 
 def _numbers(href: str) -> dict[str, int]:
