@@ -14,10 +14,9 @@ from server.devices import access
 from server.devices.requestcontext import ListPage, RequestContext
 from server.errors import Refused
 from server.models import vder_audience
-from server.resources import retrieve, sql, table
+from server.resources import audiences, retrieve, sql, table
 from server.resources.hooks import instead
 
-TREE = "tree"
 _VIEWS = tuple(row.assigned for row in table.rows.values() if row.assigned)
 _PATHS = ("WITH RECURSIVE path(vder, id, parent_id) AS ("
           "SELECT id, id, parent_id FROM virtual_der WHERE id IN ({}) UNION ALL "
@@ -29,7 +28,7 @@ def paths(vders: Iterable[int]) -> dict[int, list[int]]:
     """Return the virtual DERs (numbers) whose programs each of these assigns: itself, and in one
     FunctionSetAssignments for a tree those above it."""
     numbers = set(vders)
-    if settings.assignments != TREE:
+    if settings.assignments != audiences.TREE:
         return {number: [number] for number in numbers}
     found: dict[int, list[int]] = defaultdict(list)
     for number, above in sql.among(_PATHS, numbers):
@@ -41,8 +40,8 @@ def paths(vders: Iterable[int]) -> dict[int, list[int]]:
 def assigned_programs(context: RequestContext) -> ListPage:
     """Return the programs in a list that a virtual DER assigns. Refused (404) where the caller sees none."""
     row, number = context.match.row, context.parameters["vder"]
-    audiences = tuple(vder_audience(vder) for vder in paths([number])[number])
-    page = context.page(retrieve.Selection(table.source(row).path, audiences=audiences))
+    assigning = tuple(vder_audience(vder) for vder in paths([number])[number])
+    page = context.page(retrieve.Selection(table.source(row).path, audiences=assigning))
     if not page.all:
         raise Refused(404, access.NOT_THERE)
     return ListPage(row.element, page)

@@ -13,7 +13,7 @@ from server import clock
 from server.config import settings
 from server.models import db, is_postgres
 from server.notifications import subscriptions
-from server.resources import sql
+from server.resources import audiences, sql
 from server.resources.codes import NotificationStatus
 from server.units import Href
 
@@ -86,10 +86,11 @@ def _concerned(change: _Pending, most: int) -> list[Href]:
     """Return the subscriptions to what has changed whose viewer sees it, in the order of their hrefs."""
     conditions, values = ["watched = ?", "status = 0", "href > ?"], [change.watched, change.after]
     if change.audience:
-        conditions += ["(only_audience = '' OR only_audience = ?)",
+        views = audiences.viewing(change.audience)
+        conditions += [f"(only_audience = '' OR only_audience IN ({sql.marks(len(views))}))",
                        "EXISTS (SELECT 1 FROM audience a WHERE a.lfdi = subscription.viewer "
                        "AND a.audience = ?)"]
-        values += [change.audience, change.audience]
+        values += [*views, change.audience]
     if not change.active:
         conditions.append("NOT active_only")
     parameters: list[object] = [*values]

@@ -6,7 +6,8 @@ Read `table` (which resources there are, and where), `codes` (the standard's enu
 and `visibility` (what follows from a document), `events` (the rules of the five Event types), `hooks` (how a
 function set adds behaviour), `documents`, `linkcounts`, `eventlists`, `subscribability`, `outbox` (who is
 told), `render`, `audiences`, `transactions`, `parts` and `store` (writing; the store is the only writer, save
-`reindexing`), `refresh` (what time changes) and `retrieve` (reading), with `sql` beneath them.
-`meterreadings` are rows of their own, by `readingdays`.
-Besides: `pollrates`, `dermodes`, `dryrun`, `retention`, `quotas`, `numbering`, `namehints`, `csvlines`.
+`reindexing` and `withdrawal`), `refresh` (what time changes) and `retrieve` (reading), with `sql`
+beneath them. `meterreadings` are rows of their own, by `readingdays`.
+Besides: `pollrates`, `dermodes`, `dryrun`, `retention`, `quotas`, `numbering`, `creation`, `versions`,
+`namehints`, `csvlines`.
 """

@@ -21,7 +21,7 @@ FACTS = {row["resource"]: row for row in csv.DictReader(
 OUR_OWN = {"AssignedDERProgramList", "AssignedDemandResponseProgramList", "AssignedMessagingProgramList",
            "ConnectionPoint", "SelfDeviceInformation"}
 KEYS = {"path", "modes", "element", "of", "query", "order", "posted", "writer", "response", "statuses",
-        "publisher", "assigned", "quota", "private", "copied"}
+        "publisher", "assigned", "quota", "private", "copied", "subscribable"}
 # Beyond the one element that the description names.
 ALSO_POSTED = {
     "MirrorUsagePoint": ["MirrorMeterReading", "MirrorMeterReadingList"],

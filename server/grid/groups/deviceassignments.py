@@ -11,11 +11,10 @@ from typing import Any
 
 from server.config import settings
 from server.devices import enrolment
-from server.functionsets import fsa
 from server.grid.groups import programs
 from server.grid.groups.tree import Tree
 from server.models import Device, Membership, VirtualDER, among, chunked
-from server.resources import numbering, store
+from server.resources import audiences, numbering, store
 from server.units import Href
 
 Data = dict[str, Any]
@@ -25,7 +24,7 @@ _STRENGTHS = 255  # primacies are 0 to 255, and 0 is the strongest
 
 def assigning(vders: Collection[int], tree: Tree) -> set[int]:
     """Return for which of the virtual DERs (numbers) that a device is in it has FunctionSetAssignments."""
-    return tree.lowest(vders) if settings.assignments == fsa.TREE else set(vders)
+    return tree.lowest(vders) if settings.assignments == audiences.TREE else set(vders)
 
 
 def reconcile(devices: Iterable[Device]) -> list[Device]:

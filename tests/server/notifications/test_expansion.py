@@ -55,6 +55,18 @@ def test_views_are_told_of_what_they_show(street: Peer) -> None:
     assert due() == {assigned: False, associated: False}
 
 
+def test_a_view_is_told_of_the_programs_above(street: Peer) -> None:
+    """FunctionSetAssignments lead to the programs of a whole topology."""
+    virtualders.create("system")
+    virtualders.update("street", parent="system")
+    assigned = subscribe(street, f"/fsa/{virtualders.find('street').id}/derp")
+    due()
+    for name, told in (("system", True), ("street", True)):
+        Subscription.update(due_at=None).execute()
+        virtualders.update(name, primacy=77 if name == "street" else 88)
+        assert (due().get(assigned) is False) == told, name
+
+
 def test_only_who_sees_it_is_told(peer: Callable[[int], Peer], street: Peer) -> None:
     enrolment.enrol(peers.lfdi(2), name="two")
     virtualders.create("other", members=["two"])
