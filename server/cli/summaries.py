@@ -32,7 +32,7 @@ SUMMARIES: Mapping[str, str] = {
     "plan": "Plan an area that has a signal: run, approve, publish.",
     "responses": "List how devices responded to events.",
     "readings": "List what a device measured.",
-    "resource": "Keep resources of the standard by href: tariffs, messages, bills, files.",
+    "resource": "Keep tariffs, bills, files and others by href.",
     "poll-rate": "Show or set how often devices poll.",
     "post-rate": "Show or set how often devices post readings.",
     "report": "Results of events, days and months, also as one HTML file.",

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 from server import audit
 from server.devices import devicelabels, enrolment, names
 from server.errors import BadArgument
+from server.grid.fleet import devicealarms
+from server.grid.fleet.devicealarms import DeviceAlarmRow
 from server.grid.fleet.results import DerRatings
 from server.models import Device, Membership, VirtualDER, chunked
 from server.models.pages import Pages
@@ -204,6 +206,14 @@ def export_list(
 def show(device: DeviceName) -> DeviceDetails:
     """Show everything known about a device."""
     return details(enrolment.find(device))
+
+
+@device.operation("alarms", role=Role.VIEWER)
+def alarms(
+    vder: Annotated[str | None, Arg("Only of its members.", metavar="[VDER]")] = None
+) -> Iterator[DeviceAlarmRow]:
+    """List alarms that devices have reported and that are not over (LogEvents of their DERs)."""
+    return devicealarms.rows(vder)
 
 
 @device.operation("label", role=Role.OPERATOR)

@@ -106,6 +106,7 @@ LOOKS = {
     "reindex": "",
     "device list": "",
     "device show": "one",
+    "device alarms": "solar",
     "device export": "one",
     "device export-list": "",
     "device erase --dry-run": "one",
