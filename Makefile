@@ -36,6 +36,7 @@ bench: .venv/.bench
 
 bench-scale: .venv/.bench .venv/.test
 	$(BIN)/python -m tests.load.scale $(ARGS)
+	$(BIN)/python -m tests.load.scale.fanout
 
 bench-polls: .venv/.bench .venv/.test
 	$(BIN)/python -m tests.load.scale.polls $(ARGS)

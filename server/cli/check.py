@@ -142,6 +142,22 @@ def _worker() -> Iterator[_Finding]:
         yield _Finding(OK, "it runs")
 
 
+def _notifications() -> Iterator[_Finding]:
+    from server import clock
+    from server.notifications import queue
+    if not _is_open():
+        return
+    due, failing, since = queue.backlog()
+    if not due:
+        yield _Finding(OK, "none is due")
+    elif failing:
+        minutes = (clock.now() - (since or 0)) // 60
+        yield _Finding(WARNING, f"{due} are due, {failing} of them to receivers that do not take them, the "
+                       f"first for {minutes} minutes. See counterpoise subscription list --failing")
+    else:
+        yield _Finding(OK, f"{due} are due")
+
+
 def _disk() -> Iterator[_Finding]:
     from server import diskspace
     free = diskspace.free_bytes()
@@ -152,13 +168,13 @@ def _disk() -> Iterator[_Finding]:
 
 _CHECKS: dict[str, Callable[[], Iterator[_Finding]]] = {
     "settings": _settings, "certificates": _certificates, "database": _database, "clock": _clock,
-    "worker": _worker, "disk": _disk}
+    "worker": _worker, "notifications": _notifications, "disk": _disk}
 
 
 @click.command("check")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(as_json: bool) -> None:
-    """Check settings, certificates and their end, database, clock, worker and disk, all at once.
+    """Check settings, certificates and their end, database, clock, worker, notifications and disk.
 
     The exit status is 1 where something is a fault.
     """

@@ -33,6 +33,7 @@ SUMMARIES: Mapping[str, str] = {
     "responses": "List how devices responded to events.",
     "readings": "List what a device measured.",
     "resource": "Keep tariffs, bills, files and others by href.",
+    "subscription": "Who is told of changes, and whether that arrives.",
     "poll-rate": "Show or set how often devices poll.",
     "post-rate": "Show or set how often devices post readings.",
     "report": "Results of events, days and months, also as one HTML file.",

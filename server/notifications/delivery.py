@@ -18,12 +18,12 @@ from typing import NamedTuple
 
 from server import clock
 from server.errors import Refused
-from server.models import Subscription
+from server.models import Subscription, discard_connection
 from server.notifications import addresses, expansion, queue, receivers, representation
 from server.notifications.addresses import Target
 from server.notifications.queue import Outcome, Result
 from server.notifications.receivers import ClientCredentials, NotReached, ReceiverConnection
-from server.notifications.representation import Notice
+from server.notifications.representation import Notice, Representations
 from server.resources.codes import NotificationStatus
 
 IN_FLIGHT = 500  # notifications that are claimed at a time
@@ -189,9 +189,18 @@ class Delivery:
             await asyncio.wait(self._tasks)
         loop = asyncio.get_running_loop()
         outcomes, self._outcomes = self._outcomes, []
-        await loop.run_in_executor(database, queue.settle, outcomes)
+        await loop.run_in_executor(database, self._leave, outcomes)
         for lane in self._lanes.values():
             lane.close()
+        await asyncio.sleep(0.01)  # in which they are closed
+
+    @staticmethod
+    def _leave(outcomes: list[Outcome]) -> None:
+        """Write results, and close the connection to the database of this thread, which ends."""
+        try:
+            queue.settle(outcomes)
+        finally:
+            discard_connection()
 
 
 def result_of(status: int) -> Result:
@@ -205,9 +214,13 @@ def result_of(status: int) -> Result:
 def prepare(claims: Iterable[Subscription]) -> tuple[list[Parcel], list[Outcome]]:
     """Return what is to be sent, and what came of those of which nothing is."""
     parcels, others = [], []
-    for claim in claims:
+    chosen = list(claims)
+    if not chosen:
+        return [], []
+    representations = Representations(claim for claim in chosen if not claim.status)
+    for claim in chosen:
         try:
-            notice = representation.notice(claim)
+            notice = representation.notice(claim, representations)
         except representation.Suspended:
             others.append(Outcome(claim, Result.NOTHING))
         except Refused:

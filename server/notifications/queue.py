@@ -77,25 +77,28 @@ def retry_at(failing_since: Instant | None, now: Instant) -> Instant:
 def settle(outcomes: Iterable[Outcome]) -> None:
     """Write what came of notifications, all in one transaction, but for those whose subscriptions end."""
     chosen = sorted(outcomes, key=lambda outcome: str(outcome.claim.href))
-    with db.atomic():
-        for outcome in chosen:
-            _SETTLE[outcome.result](outcome)
-
-
-def _delivered(outcome: Outcome) -> None:
-    claim, now = outcome.claim, clock.now()
-    sent_at = claim.sent_at if outcome.result is Result.NOTHING else now
-    if claim.status:
-        subscriptions.forget([claim.href])
+    if not chosen:
         return
-    sql.execute(
+    with db.atomic():
+        _delivered([outcome for outcome in chosen if outcome.result in (Result.DELIVERED, Result.NOTHING)])
+        for outcome in chosen:
+            if outcome.result in _SETTLE:
+                _SETTLE[outcome.result](outcome)
+
+
+def _delivered(outcomes: Sequence[Outcome]) -> None:
+    """Write what was delivered, most of what comes, by one statement for all."""
+    now = clock.now()
+    subscriptions.forget(outcome.claim.href for outcome in outcomes if outcome.claim.status)
+    sql.many(
         "UPDATE subscription SET due_at = CASE WHEN version = ? THEN NULL ELSE ? END, sent_at = ?, "
         "check_only = (version <> ?) AND check_only, failing_since = NULL, last_error = NULL "
-        "WHERE href = ? AND due_at = ?",
-        claim.version, now + settings.notification_interval_s, sent_at, claim.version, claim.href,
-        claim.due_at)
-    if claim.failing_since is not None:
-        alarms.clear(ALARM, _source(claim))
+        "WHERE href = ? AND due_at = ? AND status = 0",
+        [(claim.version, now + settings.notification_interval_s,
+          claim.sent_at if outcome.result is Result.NOTHING else now, claim.version, claim.href, claim.due_at)
+         for outcome in outcomes for claim in [outcome.claim] if not claim.status])
+    for source in {_source(outcome.claim) for outcome in outcomes if outcome.claim.failing_since is not None}:
+        alarms.clear(ALARM, source)
 
 
 def _failed(outcome: Outcome) -> None:
@@ -148,8 +151,8 @@ def _given_back(outcome: Outcome) -> None:
 
 
 _SETTLE = {
-    Result.DELIVERED: _delivered, Result.NOTHING: _delivered, Result.FAILED: _failed,
-    Result.UNREACHABLE: _failed, Result.REFUSED: _refused, Result.GONE: _gone, Result.GIVEN_BACK: _given_back}
+    Result.FAILED: _failed, Result.UNREACHABLE: _failed, Result.REFUSED: _refused, Result.GONE: _gone,
+    Result.GIVEN_BACK: _given_back}
 
 
 def _source(claim: Subscription) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -112,9 +111,8 @@ class ReceiverConnection:
         return status
 
     def close(self) -> None:
-        """Close it, without waiting for the receiver."""
-        with suppress(OSError, RuntimeError):
-            self._writer.close()
+        """Close it, without waiting for the receiver to close it as well."""
+        self._writer.transport.abort()
 
 
 async def connect(target: Target, own_address: str, used: ClientCredentials) -> ReceiverConnection:
@@ -159,7 +157,7 @@ async def _open(target: Target, allowed: list[str], used: ClientCredentials) -> 
             fault = error
             continue
         if target.tls and _is_revoked(writer, used):
-            writer.close()
+            writer.transport.abort()
             raise NotReached(f"{target.receiver} has a certificate that is revoked")
         return ReceiverConnection(reader, writer)
     raise NotReached(f"{target.receiver} cannot be connected to: "

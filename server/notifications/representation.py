@@ -1,21 +1,26 @@
 """What a notification contains: the resource as its subscriber would GET it now (8.7.3.2)."""
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from server import clock
 from server.config import settings
 from server.config.checks import addresses, authority
 from server.devices import access, methods
+from server.devices.access import Caller
 from server.devices.requestcontext import Fragment, ListPage, RequestContext
 from server.errors import Refused
-from server.models import Device, Subscription
-from server.resources import codec, hooks, schema, table
+from server.models import Device, Document, Subscription
+from server.resources import codec, hooks, pollrates, schema, sql, table
 from server.resources.codes import NotificationStatus
+from server.resources.subscribability import watch
 from server.resources.xmltext import escape
 from server.units import Href, Lfdi
 
 _DEFAULT = 2018
+MOST_AUDIENCES = 50  # of the items of a list, of which representations are shared
 
 
 class Notice(NamedTuple):
@@ -24,7 +29,7 @@ class Notice(NamedTuple):
     body: bytes
 
 
-def current(lfdi: Lfdi, href: Href, limit: int, edition: int) -> Fragment:
+def current(caller: Caller, href: Href, limit: int, edition: int) -> Fragment:
     """Return a resource as a device would GET it, a list with at most `limit` items.
 
     Refused (404) where it would not get it.
@@ -32,7 +37,7 @@ def current(lfdi: Lfdi, href: Href, limit: int, edition: int) -> Fragment:
     match = table.match(href)
     if match is None:
         raise Refused(404, access.NOT_THERE)
-    caller = access.caller(lfdi, 0)._replace(edition=edition)
+    caller = caller._replace(edition=edition)
     if caller.state == Device.SUSPENDED:
         raise Suspended(403, "this device is suspended")
     access.admit(caller, "GET", match)
@@ -52,7 +57,61 @@ def _no_document() -> tuple[str, codec.Data]:
     raise Refused(400, "a notification has no request")
 
 
-def notice(subscription: Subscription) -> Notice:
+class Representations:
+    """Resources as the subscribers of some notifications would GET them; what several get alike is made once.
+
+    What a device gets of a stored document, or of a list of them, depends on which of the audiences of these
+    it belongs to, and on its pollRate. These are asked for many subscribers at once.
+    """
+
+    def __init__(self, claims: Iterable[Subscription]):
+        subscribers: dict[Href, set[Lfdi]] = defaultdict(set)
+        for claim in claims:
+            subscribers[claim.resource].add(claim.lfdi)
+        everyone = set().union(*subscribers.values())
+        self._callers = {lfdi: Caller(lfdi, 0, *row) for lfdi, *row in sql.among(
+            "SELECT lfdi, id, state, kind FROM device WHERE lfdi IN ({})", everyone)}
+        self._audiences = {resource: _audiences(resource, lfdis) for resource, lfdis in subscribers.items()}
+        self._made: dict[tuple[object, ...], Fragment] = {}
+
+    def of(self, claim: Subscription) -> Fragment:
+        """Return the resource of a notification. Refused as `current`."""
+        resource, limit, edition = claim.resource, claim.item_limit, claim.edition
+        caller = self._callers.get(claim.lfdi) or Caller(claim.lfdi, 0)
+        audiences = self._audiences[resource].get(claim.lfdi) if caller.enrolled else None
+        rate_s = pollrates.poll(_element(resource), claim.lfdi)
+        key = resource, limit, edition, audiences or claim.lfdi, rate_s
+        if key not in self._made:
+            self._made[key] = current(caller, resource, limit, edition)
+        return self._made[key]
+
+
+def _element(resource: Href) -> str:
+    match = table.match(resource)
+    return match.row.element if match else ""
+
+
+def _audiences(resource: Href, lfdis: set[Lfdi]) -> dict[Lfdi, frozenset[str]]:
+    """Return to which audiences of a stored document, or of the items of a list, devices belong; nothing of
+    what is made in another way, or has the items of very many."""
+    match = table.match(resource)
+    if match is None or len(lfdis) < 2 or hooks.instead_of("GET", match.row.name):
+        return {}
+    column, source = ("parent", watch(resource, match).watched) if match.row.is_list else ("href", resource)
+    found = [audience for audience, in sql.rows(
+        f"SELECT DISTINCT audience FROM document WHERE {column} = ? AND visibility < ? LIMIT ?",
+        source, Document.EXPIRED, MOST_AUDIENCES + 1)]
+    if not found or len(found) > MOST_AUDIENCES:
+        return {}
+    belong: dict[Lfdi, set[str]] = defaultdict(set)
+    for lfdi, audience in sql.among(
+            "SELECT lfdi, audience FROM audience WHERE lfdi IN ({}) "
+            f"AND audience IN ({sql.marks(len(found))})", lfdis, *found):
+        belong[lfdi].add(audience)
+    return {lfdi: frozenset(audiences) for lfdi, audiences in belong.items()}
+
+
+def notice(subscription: Subscription, representations: Representations) -> Notice:
     """Return the notification of a subscription: that it has ended, or what the resource is now.
 
     Refused (404) where the subscriber does not see that, Suspended where it sees nothing at present.
@@ -61,8 +120,7 @@ def notice(subscription: Subscription) -> Notice:
     row = table.match(subscription.resource)
     bare = subscription.item_limit == 0 and row is not None and not row.row.is_list
     if subscription.status == NotificationStatus.DEFAULT:
-        name, xml = current(subscription.lfdi, subscription.resource, subscription.item_limit,
-                            subscription.edition)
+        name, xml = representations.of(subscription)
         prefix = "csipaus:" if schema.foreign_name(name) else ""
         if not bare:
             resource = b'<Resource xmlns:xsi="%s" xsi:type="%s"%s</Resource>' % (

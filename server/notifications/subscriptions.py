@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from server import clock
+from server.devices import access
 from server.errors import Refused
 from server.models import Subscription
 from server.notifications import addresses, representation
@@ -48,7 +49,7 @@ def values(data: Data, subscriber: Subscriber) -> Data:
     if match is None:
         raise BadSubscription(404, f"subscribedResource: there is no {resource} for you")
     try:
-        representation.current(subscriber.lfdi, resource, 0, edition)
+        representation.current(access.caller(subscriber.lfdi, 0), resource, 0, edition)
     except Refused:
         raise BadSubscription(404, f"subscribedResource: there is no {resource} for you") from None
     kind = subscribability.of(match.row.name)

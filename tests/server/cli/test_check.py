@@ -56,7 +56,7 @@ def test_a_server_in_order(checked: Callable[..., tuple[int, Rows]], tmp_path: P
     status, rows = checked()
     assert status == 0 and {row["state"] for row in rows} == {"ok"}
     assert {row["subject"] for row in rows} == {
-        "settings", "certificates", "database", "clock", "worker", "disk"}
+        "settings", "certificates", "database", "clock", "worker", "notifications", "disk"}
 
 
 def test_a_clock_that_has_jumped_is_a_fault(

@@ -132,6 +132,8 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("signal withdraw", "town --kind measured", ""),
     ("responses", "", ""),
     ("readings", "d1", ""),
+    ("subscription list", "--device d2", ""),
+    ("subscription end", "/edev/2/sub/1 --moved-to https://other.example/derp", ""),
     ("message send", "town storm --duration 1h", ""),
     ("message list", "", ""),
     ("message show", "/msg/1/txt/1", ""),
@@ -209,6 +211,9 @@ def environment(server: None, peer: Any, tmp_path: Path) -> dict[str, str]:
         .status
         == 201
     )
+    assert peer(2).post("/edev/2/sub", "Subscription", {
+        "subscribedResource": "/derp", "encoding": 0, "level": "+S1", "limit": 1,
+        "notificationURI": "https://10.0.0.1/n"}).status == 201
     (tmp_path / "members.csv").write_text("device\nspare\n")
     shutil.copy(ROOT / "tests/samples/MessagingProgram.xml", tmp_path / "program.xml")
     (tmp_path / "contracts.csv").write_text("device,block,kind,power_w\nd1,pump,load,5000\n")

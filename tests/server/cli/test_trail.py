@@ -98,6 +98,7 @@ CHANGES = {
     "resource post": ("/msg {message_program}", "resource post", "/msg/3"),
     "resource put": ("/msg/1 {message_program}", "resource put", "/msg/1"),
     "resource delete": ("/msg/1 --yes", "resource delete", "/msg/1"),
+    "subscription end": ("/edev/1/sub/1", "subscription end", "/edev/1/sub/1"),
     "poll-rate": ("60", "rate set", "poll"),
     "post-rate": ("60 --device one", "rate set", "post"),
 }
@@ -145,6 +146,7 @@ LOOKS = {
     "message show": "/msg/2/txt/1",
     "resource get": "/msg/1",
     "resource list": "/msg",
+    "subscription list": "",
     "poll-rate": "",
     "post-rate": "",
     "signal show": "",
@@ -254,6 +256,9 @@ def make_street(peer: Any) -> None:
     dercontrols.post("street", {"opModConnect": True}, 600)
     defaultcontrols.set_default("street", {"opModMaxLimW": 5000})
     drevents.create("street", {"DutyCycle": {"normalValue": 50}}, 600, category=1)
+    assert device.post("/edev/1/sub", "Subscription", {
+        "subscribedResource": "/derp", "encoding": 0, "level": "+S1", "limit": 1,
+        "notificationURI": "https://10.0.0.1/n"}).status == 201
     lastcontact.flush()
     create_order("solar", 600, limit=50.0)
     DispatchOrder.update(clipped_w=-500.0).execute()
