@@ -17,7 +17,8 @@ class VirtualDER(Table):
     `import_limit_w` and `export_limit_w` are the greatest power (magnitudes, W) that the members together may
     consume and inject; NULL means no limit. `device` is set on a virtual DER of one device, by which the
     device is addressed alone; it is in no tree. `stopped` says that the program carries a stop (see
-    dispatch/stops), and so has the strongest primacy until it is resumed; NULL is no.
+    dispatch/stops), and so has the strongest primacy until it is resumed; NULL is no. `deleting` says that it
+    is to be deleted as soon as its members have left (see groups/membershipwork); NULL is no.
     """
     id = AutoField()
     parent_id: int | None
@@ -34,9 +35,11 @@ class VirtualDER(Table):
     device = ForeignKeyField(Device, null=True, on_delete="CASCADE", index=False)
     created_at = BigIntegerField()
     stopped = BooleanField(null=True)
+    deleting = BooleanField(null=True)
 
 
 VirtualDER.add_index(VirtualDER.device, unique=True, where=VirtualDER.device.is_null(False))
+VirtualDER.add_index(VirtualDER.deleting, where=VirtualDER.deleting.is_null(False))
 
 
 class Membership(Table):

@@ -214,19 +214,27 @@ class PatientDatabase(Psycopg3Database):
         self.execute_sql("; ".join(("BEGIN", *local)))
 
     def execute_sql(self, sql: str, params: Any = None, **options: Any) -> Any:
-        """Execute a statement; once more where another version has since changed the type of a column.
+        """Execute a statement; once more where another version has since changed the type of a column. The
+        options are those of `cursor`.
 
         psycopg prepares what it executes often, and such a statement fails for as long as it stays prepared,
         which is until a ROLLBACK. Unavailable within a transaction, which may be tried again from its start.
         """
         statements.check(params)
         try:
-            return super().execute_sql(sql, params, **options)
+            return self._execute_cursor(sql, params, **options)
         except peewee.NotSupportedError:
             if self.in_transaction():
                 raise Unavailable("the type of a column has changed meanwhile") from None
-            super().execute_sql("ROLLBACK")  # a warning, outside a transaction
-            return super().execute_sql(sql, params, **options)
+            self._execute_cursor("ROLLBACK", None)  # a warning, outside a transaction
+            return self._execute_cursor(sql, params, **options)
+
+    def cursor(self, named_cursor: Any = None, binary: bool = False) -> Any:
+        """Return a cursor; with `binary` PostgreSQL sends values as they are, and not as text."""
+        cursor = super().cursor(named_cursor)
+        if binary:
+            cursor.format = psycopg.pq.Format.BINARY
+        return cursor
 
 
 def open_database(url: str, statement_s: float, session: dict[str, str], **options: Any) -> PatientDatabase:

@@ -161,8 +161,11 @@ def delete(
     *,
     force: Annotated[bool, Arg("Even while it has controls that are scheduled or active.")] = False,
 ) -> DeletedVder:
-    """Remove a virtual DER, its program and its members' assignments to it."""
-    groups.delete(vder, force)
+    """Remove a virtual DER, its program and its members' assignments to it.
+
+    Members leave some at a time, as they join; the worker goes on if this is ended.
+    """
+    groups.delete(vder, force, _progress())
     return {"deleted": vder}
 
 

@@ -23,7 +23,7 @@ _TO_TEXT = {name: getattr(Document, name).db_value for name, _ in _JSON}
 
 def select(condition: str, *parameters: Any) -> list[Document]:
     """Return the documents that meet an SQL condition, which may end with an ORDER BY."""
-    return [_document(row) for row in sql.rows(_SELECT + condition, *parameters)]
+    return [_document(row) for row in sql.bodies(_SELECT + condition, *parameters)]
 
 
 def first(condition: str, *parameters: Any) -> Document | None:

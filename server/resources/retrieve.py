@@ -43,8 +43,9 @@ def _body(edition: int) -> str:
 def single(href: str, reader: str | None, edition: int = 2018) -> Single | None:
     """Return the document at an href; None where there is none that the reader may see."""
     statement = f"SELECT kind, {_body(edition)}, audience FROM document WHERE href = ? AND {_SERVED}"
-    row = sql.row(statement, href) if reader is None else sql.row(f"{statement} AND {_VISIBLE}", href, reader)
-    return Single(row[0], bytes(row[1]), row[2]) if row else None
+    found = sql.bodies(statement, href) if reader is None else sql.bodies(
+        f"{statement} AND {_VISIBLE}", href, reader)
+    return Single(found[0][0], bytes(found[0][1]), found[0][2]) if found else None
 
 
 def visible(href: str, reader: str) -> bool:
@@ -84,7 +85,7 @@ def page(
         source = f"FROM document WHERE {condition}"
         source_later = source + later
     rows = (
-        sql.rows(
+        sql.bodies(
             f"SELECT kind, {_body(edition)}, href {source_later} ORDER BY sort LIMIT ? OFFSET ?",
             *parameters,
             *([] if after is None else [after]),

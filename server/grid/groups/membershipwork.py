@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from server import clock
 from server.devices import enrolment
 from server.errors import Refused
-from server.grid.groups import activeareas, assignments, dispatchgroups
+from server.grid.groups import activeareas, assignments, dispatchgroups, programs
 from server.grid.groups.tree import Tree
 from server.models import Device, Membership, MembershipChange, MembershipWork, VirtualDER, among
 from server.resources import parts, sql, store
@@ -131,6 +131,15 @@ def record_changes(vder: VirtualDER, changes: Iterable[ListChange]) -> None:
                "relabel = COALESCE(excluded.relabel, membership_change.relabel)")
 
 
+def record_deletion(vder: VirtualDER) -> None:
+    """Note, in the transaction of the caller, that a virtual DER is to be deleted once all have left it."""
+    had_rule, vder.rule, vder.deleting = bool(vder.rule), "", True
+    vder.save()
+    if had_rule:
+        record_rule(vder)
+    record_changes(vder, [ListChange(Device(id=number), False) for number in listed(vder)])
+
+
 def remains(vder: VirtualDER) -> bool:
     """Return whether devices have still to join or leave a virtual DER, or one below it."""
     changing = _with_work()
@@ -139,7 +148,8 @@ def remains(vder: VirtualDER) -> bool:
 
 def _with_work() -> list[int]:
     return [number for number, in sql.rows(
-        "SELECT vder_id FROM membership_change UNION SELECT vder_id FROM membership_work ORDER BY 1")]
+        "SELECT vder_id FROM membership_change UNION SELECT vder_id FROM membership_work "
+        "UNION SELECT id FROM virtual_der WHERE deleting IS NOT NULL ORDER BY 1")]
 
 
 # --- doing it -------------------------------------------------------------------------------------
@@ -159,6 +169,7 @@ def finish(vder: int, progress: Progress | None = None) -> int:
         done += count
         if progress is not None and count:
             progress(done, max(total, done))
+    _delete(vder)
     return done
 
 
@@ -234,6 +245,23 @@ def _chunks(devices: Sequence[Device], size: parts.Parts) -> Iterator[Sequence[D
         end = begin + size.size
         yield devices[begin:end]
         begin = end
+
+
+def _delete(vder: int) -> None:
+    """Delete a virtual DER (number) that is to be deleted, with its programs, and whoever has joined it
+    meanwhile leaves it."""
+    query = VirtualDER.select().where((VirtualDER.id == vder) & VirtualDER.deleting.is_null(False))
+    if not query.exists():
+        return
+    with store.transaction(), dispatchgroups.checked():
+        row = query.first()
+        if row is None:
+            return  # another process has done it
+        devices = list(Device.select().join(Membership).where(Membership.vder == row))
+        assignments.leave(devices, row)
+        assignments.reconcile(devices)
+        programs.remove(row)
+        row.delete_instance()
 
 
 def _advance(after: int, to: int | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 
 from server.errors import Refused
-from server.grid.groups import membershiprules
+from server.grid.groups import membershiprules, programs
 from server.grid.groups.tree import Tree
 from server.models import VirtualDER
 from server.units import Watts
@@ -52,10 +52,17 @@ def check_limit(limit_w: Watts | None) -> Watts | None:
     return limit_w
 
 
+def check_stays(vder: VirtualDER) -> None:
+    """Refuse (409) to change a virtual DER that is being deleted."""
+    if vder.deleting:
+        raise Refused(409, f"{vder.name} is being deleted: its members are leaving it")
+
+
 def check_parent(vder: VirtualDER, parent: VirtualDER | None) -> None:
     """Refuse (409) a parent that would close a circle or make the tree too deep."""
     if parent is None:
         return
+    check_stays(parent)
     if parent.device_id is not None:
         raise Refused(409, f"{parent.name} is the virtual DER of a single device and can have no children")
     tree = Tree.read()
@@ -64,3 +71,15 @@ def check_parent(vder: VirtualDER, parent: VirtualDER | None) -> None:
         raise Refused(409, f"{vder.name} cannot be below {parent.name}, which is below it")
     if len(path) + (tree.height(vder.id) if vder.id in tree.vders else 1) > MAX_LEVELS:
         raise Refused(409, f"the tree would be more than {MAX_LEVELS} levels deep")
+
+
+def check_deletion(vder: VirtualDER, force: bool) -> None:
+    """Refuse (409) to delete a virtual DER that has children, carries a stop or, unless forced, has controls
+    that are scheduled or active."""
+    if vder.children.exists():
+        raise Refused(409, f"{vder.name} contains {', '.join(child.name for child in vder.children)}")
+    if vder.stopped:
+        raise Refused(409, f"{vder.name} is part of a stop: resume that first")
+    controls = programs.live_controls(vder)
+    if controls and not force:
+        raise Refused(409, f"{vder.name} has {len(controls)} controls that are scheduled or active")

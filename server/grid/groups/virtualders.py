@@ -12,8 +12,7 @@ from typing import Any
 from server import audit, clock
 from server.config import settings
 from server.errors import Refused
-from server.grid.groups import (assignmentlimits, assignments, membershipwork, programs, rulehints,
-                                vdervalidation)
+from server.grid.groups import assignmentlimits, membershipwork, programs, rulehints, vdervalidation
 from server.grid.groups.membershipwork import ListChange, Progress
 from server.grid.groups.results import VderDetails, VderRow, VderSummary
 from server.grid.groups.tree import Tree
@@ -159,6 +158,7 @@ def _record_update(vder: int, fields: dict[str, Any], changes: Sequence[ListChan
 def _changed(vder: str | int | VirtualDER, fields: dict[str, Any]) -> VirtualDER:
     """Return a virtual DER as it is now stored, with other fields, which are checked. Nothing is saved."""
     row = find(vder.id if isinstance(vder, VirtualDER) else vder)
+    vdervalidation.check_stays(row)
     if fields.get("name", row.name) != row.name:
         row.name = vdervalidation.check_name(fields["name"])
     if "parent" in fields:
@@ -176,28 +176,27 @@ def _with_warnings(vder: VirtualDER) -> VderDetails:
     return {**details, "warnings": [*details.get("warnings", ()), *hints]}
 
 
-@audit.audited("vder delete", "{name}", state=_state)
-def delete(vder: str | int | VirtualDER, force: bool = False) -> None:
-    """Delete a virtual DER with its programs.
+def delete(vder: str | int | VirtualDER, force: bool = False, progress: Progress | None = None) -> None:
+    """Delete a virtual DER with its programs, once its members have left it, as they do after an update.
 
     Refused (409) while it has children or, unless forced, controls that are scheduled or active.
     """
+    row = find(vder.id if isinstance(vder, VirtualDER) else vder)
+    if not row.deleting:  # else somebody began to, and ended
+        vdervalidation.check_deletion(row, force)
+        leaving = [ListChange(device, False) for device in members(row)]
+        row.rule = ""
+        membershipwork.check([row], leaving)
+        _record_deletion(row.id, force)
+    membershipwork.finish(row.id, progress)
+
+
+@audit.audited("vder delete", "{name}", state=lambda vder: None if find(vder).deleting else _state(vder))
+def _record_deletion(vder: int, force: bool) -> None:
     with store.transaction():
         row = find(vder)
-        if row.children.exists():
-            raise Refused(409, f"{row.name} contains {', '.join(child.name for child in row.children)}")
-        if row.stopped:
-            raise Refused(409, f"{row.name} is part of a stop: resume that first")
-        controls = programs.live_controls(row)
-        if controls and not force:
-            raise Refused(409, f"{row.name} has {len(controls)} controls that are scheduled or active")
-        devices = list(members(row))
-        row.rule = ""
-        row.save()
-        assignments.leave(devices, row)
-        assignments.reconcile(devices)
-        programs.remove(row)
-        row.delete_instance()
+        vdervalidation.check_deletion(row, force)
+        membershipwork.record_deletion(row)
 
 
 def list_vders(single: bool = False) -> Iterator[VderRow]:

@@ -71,6 +71,17 @@ def test_rows_are_inserted_as_they_are(server: None) -> None:
     assert sql.rows("SELECT meter, number, mrid, start FROM reading_set ORDER BY meter") == rows
 
 
+def test_bodies_are_the_rows(device: peers.Peer) -> None:
+    statement = ("SELECT href, body, sort, visibility, submitted, mrid FROM document WHERE kind = ? "
+                 "ORDER BY href")
+    bodies = [tuple(bytes(value) if isinstance(value, memoryview) else value for value in row)
+              for row in sql.bodies(statement, "EndDevice")]
+    assert bodies == [tuple(bytes(value) if isinstance(value, memoryview) else value for value in row)
+                      for row in sql.rows(statement, "EndDevice")] and bodies
+    with pytest.raises(peewee.ProgrammingError):
+        sql.bodies("SELECT body FROM nothing")
+
+
 def test_errors_of_many_rows_are_those_of_one(server: None) -> None:
     with pytest.raises(peewee.IntegrityError), db.atomic():
         sql.insert("counter", ("name", "value"), [("a", 1), ("a", 2)])

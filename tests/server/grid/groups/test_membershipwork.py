@@ -10,7 +10,7 @@ import pytest
 from server import actors, audit, worker
 from server.devices import enrolment
 from server.errors import Refused
-from server.grid.groups import memberfiles, membershipwork, splitting, virtualders
+from server.grid.groups import assignments, memberfiles, membershipwork, splitting, virtualders
 from server.grid.groups.tree import Tree
 from server.models import (Audience, Balance, Device, Membership, MembershipChange, MembershipWork,
                            vder_audience)
@@ -171,6 +171,36 @@ def test_what_is_deleted_meanwhile_leaves_nothing_behind(homes: list[Device]) ->
         check_consistent()
         assert not membershipwork.finish_all() and not MembershipChange.select().count()
         assert Membership.select().count() == 0 and store.reindex() == 0
+
+
+@pytest.mark.parametrize("how", [{"rule": "*"}, {"members": NAMES}])
+def test_who_deletes_may_be_killed(homes: list[Device], how: dict[str, Any]) -> None:
+    virtualders.create("old", **how)
+    with pytest.raises(Killed):
+        virtualders.delete("old", progress=kill)
+    assert 0 < len(members("old")) < COUNT and virtualders.find("old").deleting
+    check_consistent()
+    for change in (lambda: virtualders.update("old", name="new"),
+                   lambda: virtualders.create("below", parent="old")):
+        with pytest.raises(Refused, match="old is being deleted") as refused:
+            change()
+        assert refused.value.status == 409
+    worker.forget()
+    worker.turn()
+    check_consistent()
+    assert [row["name"] for row in virtualders.list_vders()] == [] and store.items("/derp") == []
+    assert not Membership.select().count() and not membershipwork.finish_all() and store.reindex() == 0
+
+
+def test_who_joins_what_is_being_deleted_leaves_it(homes: list[Device]) -> None:
+    virtualders.create("old", members=NAMES[:3])
+    with pytest.raises(Killed):
+        virtualders.delete("old", progress=lambda done, total: kill(3, COUNT))
+    virtual_der = virtualders.find("old")
+    assignments.join([(homes[4], virtual_der)])
+    virtualders.delete("old")
+    check_consistent()
+    assert not Membership.select().count() and assigned(homes[4]) == []
 
 
 def test_a_device_that_is_gone_is_left_out(homes: list[Device]) -> None:
