@@ -99,5 +99,6 @@ def _neighbours(periods: Mapping[Href, Iterable[Period]]) -> dict[Href, list[Doc
 
 
 def _widest(periods: Iterable[Period]) -> Period:
-    starts, ends = zip(*periods, strict=True)
+    # one of no length counts for the second in which it begins
+    starts, ends = zip(*((start, max(end, start + 1)) for start, end in periods), strict=True)
     return min(starts), max(ends)

@@ -14,8 +14,8 @@ How to read the standard here:
 * A newer event that overlaps in time and has exactly the same controls and categories supersedes the older
   one at the newer's earliest effective start, provided that the newer one is still in force then. Superseded
   is final: the older event does not resume.
-* An event that shares time, some controls and some categories with a newer one is potentially superseded as
-  long as the newer one is in force.
+* An event that shares time, and some but not all controls or categories, with a newer one is potentially
+  superseded as long as the newer one is in force.
 """
 from __future__ import annotations
 
@@ -229,9 +229,13 @@ def _outcomes(events: Iterable[Event]) -> dict[str, _Outcome]:
 
 
 def _flagged_at(outcome: _Outcome, now: Instant) -> Instant | None:
-    """Return since when newer events have been in its way without a break; None if none is at `now`."""
+    """Return since when newer events have been in part of its way without a break; None if none is at `now`.
+
+    One that is in all of its way supersedes it, and does not count.
+    """
     since, until = 0, None
-    for rival in sorted(outcome.rivals, key=lambda rival: rival.event.known_at):
+    partial = (rival for rival in outcome.rivals if not supersedes(rival.event, outcome.event))
+    for rival in sorted(partial, key=lambda rival: rival.event.known_at):
         if rival.event.known_at > now:
             break
         if until is None or rival.event.known_at > until:

@@ -59,13 +59,13 @@ def test_in_one_program_the_newer_takes_over_for_good(site, late):
     first = dercontrols.post("system", ALIKE, 1200, begin)
     clock.advance(1 + late)
     second = dercontrols.post("system", ALIKE, 300, begin + 200)
-    assert status(client, first) == ((ACTIVE, begin, True) if late else (SCHEDULED, created, True))
+    assert status(client, first) == ((ACTIVE, begin, False) if late else (SCHEDULED, created, False))
     clock.turn_to(begin + 200)
-    assert status(client, first) == (SUPERSEDED, begin + 200, True)
+    assert status(client, first) == (SUPERSEDED, begin + 200, False)
     assert status(client, second) == (ACTIVE, begin + 200, False)
     clock.turn_to(begin + 500)
     assert client.get("/derp/1/actderc?l=9").data["all"] == 0
-    assert status(client, first) == (SUPERSEDED, begin + 200, True), "it stays listed until its own end"
+    assert status(client, first) == (SUPERSEDED, begin + 200, False), "it stays listed until its own end"
     assert client.get("/derp/1/derc?l=9").data["all"] == 1
     clock.turn_to(begin + 1200)
     assert client.get("/derp/1/derc?l=9").data["all"] == 0 and followed(device) == {}

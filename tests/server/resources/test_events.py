@@ -184,7 +184,7 @@ def test_what_each_kind_of_event_competes_for(kind, body, controls):
 
 def test_the_wire_form_leaves_out_what_is_not_so():
     event = Event("/a", "01", created=0, start=10, duration=10)
-    newer = Event("/b", "02", created=3, start=15, duration=10)
+    newer = Event("/b", "02", created=3, start=15, duration=10, categories=1)
     assert events.event_status(evaluate(event, [], 12)) == {
         "currentStatus": 1, "dateTime": 10, "potentiallySuperseded": False}
     assert events.event_status(evaluate(event, [newer], 12), reason="storm") == {

@@ -72,7 +72,7 @@ def test_a_newer_control_supersedes_at_its_start(program: str) -> None:
     old, apart = control(program, 0, 1000), control(program, 5000)
     turn(10)
     new = control(program, 100)
-    assert (status(old), status(new), status(apart)) == ((1, 0, True), (0, 10, False), (0, 0, False))
+    assert (status(old), status(new), status(apart)) == ((1, 0, False), (0, 10, False), (0, 0, False))
     turn(100)
     assert (status(old)[:2], status(new)[:2]) == ((4, 100), (1, 100))
     turn(200)
@@ -121,7 +121,7 @@ def test_what_is_over_or_no_event_is_not_cancelled(program: str) -> None:
 def test_a_control_that_is_moved_frees_whom_it_stood_over(program: str) -> None:
     old = control(program, 0, 100)
     turn(10)
-    new = control(program, 50, 100)
+    new = control(program, 50, 100, {**W, "opModConnect": True})
     assert status(old)[2]
     document = store.get(new)
     assert document is not None
