@@ -73,10 +73,14 @@ def expected(row: Row, method: str, kind: Kind, visible: bool) -> set[int]:
         return {405}
     if reads:
         return {200} if kind.rights == "owner" or visible else {404}
+    if row.name == "NotificationList" and method == "POST":
+        return {404}  # this server subscribes to nothing
+    if kind.rights == "owner" and row.name in ("SubscriptionList", "Subscription") and method != "DELETE":
+        return {403}  # the device is managed: its aggregator subscribes below its own EndDevice
     if mode == "D" or row.name not in MAY[method]:
         return {403} if kind.rights == "owner" or visible else {403, 404}
-    if kind.rights == "owner" or row.name == "NotificationList" and method == "POST":
-        return {201, 204}  # notifications are for the server: whoever is enrolled may send them
+    if kind.rights == "owner":
+        return {201, 204}
     return {403} if row.name in ("MirrorUsagePointList", "ResponseList") else {403, 404}
 
 
