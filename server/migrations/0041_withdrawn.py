@@ -9,4 +9,4 @@ import peewee
 
 def up(migrator: Any, db: peewee.Database) -> None:
     db.execute_sql("CREATE INDEX document_parent_audience ON document (parent, audience) "
-                   "WHERE visibility = 3")
+                   'WHERE ("visibility" = 3)')
