@@ -9,7 +9,7 @@ import pytest
 from server import clock
 from server.config import settings
 from server.devices import enrolment
-from server.grid.controls import dercontrols
+from server.grid.controls import defaultcontrols, dercontrols
 from server.grid.groups import assignments, programs, singledevices, virtualders
 from server.models import Device
 from server.resources import store
@@ -147,6 +147,11 @@ def test_a_default_says_nothing_until_it_is_set(device: Peer) -> None:
     street = virtualders.create("street", members=["one"])
     assert device.get(f"{street['program']}/dderc").data["DERControlBase"] == {}
     assert virtualders.show("street")["default"] is None
+    home = virtualders.create("home", parent="street", members=["one"])["program"]
+    assert device.get(f"{home}/dderc").status == 404, "it would hide the street's"
+    defaultcontrols.set_default("home", {"opModMaxLimW": 5000})
+    defaultcontrols.clear_default("home")
+    assert device.get(f"{home}/dderc").status == 404
     alone = singledevices.ensure([Device.get()], 90)[1]
     assert device.get(f"{alone.program}/dderc").status == 404
     assert "DefaultDERControlLink" not in device.get(alone.program).data

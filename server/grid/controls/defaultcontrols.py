@@ -57,5 +57,10 @@ def _put(owner: VirtualDER, content: Mapping[str, Any]) -> None:
 
 @audit.audited("vder default", "{vder}", state=show_default)
 def clear_default(vder: str | int | VirtualDER) -> None:
-    """Let the DefaultDERControl of a virtual DER say nothing. It stays, for those who subscribed to it."""
-    _put(virtualders.find(vder), {"DERControlBase": {}})
+    """Let the DefaultDERControl of a virtual DER say nothing, or remove it where it had none from the start:
+    it would hide that of the virtual DER above."""
+    owner = virtualders.find(vder)
+    if programs.has_default(owner):
+        _put(owner, {"DERControlBase": {}})
+    else:
+        store.remove(f"{owner.program}/dderc")

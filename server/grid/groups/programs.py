@@ -65,18 +65,23 @@ def create_all(vders: Sequence[VirtualDER]) -> None:
                                              for vder in chunk], [vder_audience(vder.id) for vder in chunk])
         for vder, program in zip(chunk, hrefs, strict=True):
             vder.program = program
-        add_defaults(vder for vder in chunk if vder.device_id is None)
+        add_defaults(vder for vder in chunk if has_default(vder))
         sql.many(f"UPDATE {VirtualDER._meta.table_name} SET program = ? WHERE id = ?",
                  ((vder.program, vder.id) for vder in chunk))
 
 
-def add_defaults(vders: Iterable[VirtualDER]) -> int:
-    """Give the DERPrograms of virtual DERs that have no DefaultDERControl one that says nothing yet, so that
-    it can be subscribed to; return how many that were.
+def has_default(vder: VirtualDER) -> bool:
+    """Return whether a virtual DER has a DefaultDERControl from the start, so that it can be subscribed to.
 
-    Not for virtual DERs of a single device: these have the strongest primacy, and a client that follows the
-    default of its strongest program alone (CSIP, G11) would follow none.
+    Not one below another, or of a single device: a client that follows the default of its strongest program
+    alone (CSIP, G11; py20305 does) would follow one that says nothing, and not what is set above.
     """
+    return vder.parent_id is None and vder.device_id is None
+
+
+def add_defaults(vders: Iterable[VirtualDER]) -> int:
+    """Give the DERPrograms of virtual DERs that have no DefaultDERControl one that says nothing yet; return
+    how many that were."""
     wanted = [f"{vder.program}/dderc" for vder in vders]
     present = {document.href for document in documents.among("href", wanted)}
     missing = [href for href in wanted if href not in present]
@@ -96,7 +101,7 @@ def default(vder: VirtualDER) -> Data | None:
 
 @rebuild
 def _add_missing_defaults() -> int:
-    return add_defaults(VirtualDER.select().where(VirtualDER.device.is_null()))
+    return add_defaults(filter(has_default, VirtualDER.select().where(VirtualDER.device.is_null())))
 
 
 def stronger(primacy: int) -> int:
