@@ -30,7 +30,7 @@ from server.grid.controls import dercontrols
 from server.grid.groups import virtualders
 from server.resources import sql
 from tests import peers
-from tests.flows.server import ROOT, Process, Server, entries, free_port
+from tests.flows.server import ROOT, Process, Server, entries, free_port, until
 from tests.load import databases
 from tests.load.__main__ import machine
 
@@ -119,6 +119,8 @@ def measure(url: str, count: int, folder: Path) -> FanOut:
         worker = Process([*python, "server", "work"], folder / "worker.log", server.environment | path,
                          folder)
         try:
+            until(report.exists, 60)
+            until(lambda: "works on" in worker.text, 60)
             time.sleep(5)
             return _measure(server, controls, count, report)
         finally:
