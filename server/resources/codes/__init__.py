@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ALL_RESPONSES", "AccumulationBehaviour", "Alarm", "ApplianceLoadReduction", "BatteryStatus",
     "ChargeKind", "Commodity", "ConnectStatus", "CostKind", "CreditStatus", "CreditType", "CurrencyCode",
-    "DEVICE_RESPONSES", "DERControlType", "DERControlType2", "DERCurveType", "DERType", "DERUnitRef",
+    "DERControlType", "DERControlType2", "DERCurveType", "DERType", "DERUnitRef", "DEVICE_RESPONSES",
     "DOEControlType", "DataQualifier", "DeviceCategory", "EventStatus", "FileStatus", "FlowDirection",
     "FunctionsImplemented", "InverterStatus", "LocalControlModeStatus", "LogFunctionSet", "LogProfile",
     "MessagePriority", "NotificationStatus", "OPT_INS", "OPT_OUTS", "OperationalModeStatus",
