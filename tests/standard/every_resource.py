@@ -12,6 +12,7 @@ from typing import Any
 from server import clock
 from server.devices import enrolment
 from server.grid.groups import drprograms, virtualders
+from server.models import vder_audience
 from server.resources import codec, hooks, schema, store, table
 from server.resources.table import Row
 
@@ -63,10 +64,11 @@ def fill() -> dict[str, str]:
     enrolment.enrol(LFDI, pin=123455, name="one")
     number = virtualders.create("all", members=["one"])["id"]
     drprograms.create(virtualders.find(number))
+    messages = store.add("MessagingProgram", "/msg", sample("MessagingProgram"), vder_audience(number))
     mirror = store.add("MirrorUsagePoint", "/mup", sample("MirrorUsagePoint"), audience=LFDI)
     at = {"/edev/<int:device>": "/edev/1", "/edev/<int:device>/der/<int:der>": "/edev/1/der/1",
           "/edev/<int:device>/fsa/<int:vder>": "/edev/1/fsa/1", "/fsa/<int:vder>": f"/fsa/{number}",
-          "/mup/<int:mirror>": mirror,
+          "/mup/<int:mirror>": mirror, "/msg/<int:program>": messages,
           "/derp/<int:program>": "/derp/1", "/dr/<int:program>": "/dr/1", "/rsps/<int:set>": "/rsps/1",
           **_readings(store.get(mirror))}
     hrefs = {}
