@@ -52,14 +52,19 @@ def run() -> int:
     """
     if sql.row("SELECT 1 FROM resource_change LIMIT 1") is None:
         return 0
+    removed: list[_Pending] = []
     with db.atomic():
         left = SLICE
         for row in sql.rows(_SELECT + (" FOR UPDATE SKIP LOCKED" if is_postgres() else "")):
             change = _Pending(*row)
-            left -= _end(change) if change.status else _mark(change, left)
+            if change.status:
+                removed.append(change)
+            else:
+                left -= _mark(change, left)
             if left <= 0:
                 break
-        return max(1, SLICE - left)
+    # Not in that transaction: who removes documents waits for those who write there, and they for its rows.
+    return max(1, SLICE - left + sum(map(_end, removed)))
 
 
 def _mark(change: _Pending, most: int) -> int:
@@ -113,9 +118,10 @@ def _end(change: _Pending) -> int:
     hrefs = [href for href, in sql.rows(
         f"SELECT href FROM subscription WHERE (resource = ? OR {sql.below('resource')}) AND status = 0 "
         "ORDER BY href LIMIT ?", change.watched, *sql.bounds(change.watched), ENDED)]
+    ended = subscriptions.end(hrefs, NotificationStatus(change.status))
     if len(hrefs) < ENDED:
         sql.execute("DELETE FROM resource_change WHERE id = ?", change.id)
-    return subscriptions.end(hrefs, NotificationStatus(change.status))
+    return ended
 
 
 def end_expired() -> int:

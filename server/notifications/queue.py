@@ -75,15 +75,19 @@ def retry_at(failing_since: Instant | None, now: Instant) -> Instant:
 
 
 def settle(outcomes: Iterable[Outcome]) -> None:
-    """Write what came of notifications, all in one transaction, but for those whose subscriptions end."""
+    """Write what came of notifications, all in one transaction, but for those whose subscriptions end: who
+    ends one waits for those who write there, and they for the rows of that transaction."""
     chosen = sorted(outcomes, key=lambda outcome: str(outcome.claim.href))
     if not chosen:
         return
     with db.atomic():
         _delivered([outcome for outcome in chosen if outcome.result in (Result.DELIVERED, Result.NOTHING)])
-        for outcome in chosen:
-            if outcome.result in _SETTLE:
-                _SETTLE[outcome.result](outcome)
+        hopeless = [outcome for outcome in chosen if outcome.result in _WAITING and not _wait(outcome)]
+    for outcome in hopeless:
+        _give_up(outcome)
+    for outcome in chosen:
+        if outcome.result in _ENDING:
+            _ENDING[outcome.result](outcome)
 
 
 def _delivered(outcomes: Sequence[Outcome]) -> None:
@@ -101,12 +105,16 @@ def _delivered(outcomes: Sequence[Outcome]) -> None:
         alarms.clear(ALARM, source)
 
 
-def _failed(outcome: Outcome) -> None:
+def _wait(outcome: Outcome) -> bool:
+    """Have a notification tried again later; return whether it is worth that still."""
     claim, now = outcome.claim, clock.now()
+    if outcome.result is Result.GIVEN_BACK:
+        sql.execute("UPDATE subscription SET due_at = ? WHERE href = ? AND due_at = ?",
+                    retry_at(claim.failing_since, now), claim.href, claim.due_at)
+        return True
     since = now if claim.failing_since is None else claim.failing_since
     if now - since >= settings.notification_retry_hours * 3600:
-        _give_up(outcome)
-        return
+        return False
     at = retry_at(since, now)
     sql.execute("UPDATE subscription SET due_at = ?, failing_since = ?, last_error = ? "
                 "WHERE href = ? AND due_at = ?", at, since, outcome.detail, claim.href, claim.due_at)
@@ -117,6 +125,7 @@ def _failed(outcome: Outcome) -> None:
     if now - since >= ALARM_AFTER_S:
         alarms.raise_alarm(ALARM, _source(claim), f"{claim.receiver} does not take notifications since "
                                                   f"{now - since} s: {outcome.detail}")
+    return True
 
 
 def _give_up(outcome: Outcome) -> None:
@@ -144,15 +153,8 @@ def _gone(outcome: Outcome) -> None:
     subscriptions.end([outcome.claim.href], status)
 
 
-def _given_back(outcome: Outcome) -> None:
-    claim, now = outcome.claim, clock.now()
-    sql.execute("UPDATE subscription SET due_at = ? WHERE href = ? AND due_at = ?",
-                retry_at(claim.failing_since, now), claim.href, claim.due_at)
-
-
-_SETTLE = {
-    Result.FAILED: _failed, Result.UNREACHABLE: _failed, Result.REFUSED: _refused, Result.GONE: _gone,
-    Result.GIVEN_BACK: _given_back}
+_WAITING = (Result.FAILED, Result.UNREACHABLE, Result.GIVEN_BACK)
+_ENDING = {Result.REFUSED: _refused, Result.GONE: _gone}
 
 
 def _source(claim: Subscription) -> str:

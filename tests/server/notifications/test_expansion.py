@@ -11,8 +11,8 @@ from server.config import settings
 from server.devices import enrolment
 from server.grid.controls import dercontrols
 from server.grid.groups import assignments, virtualders
-from server.models import ResourceChange, Subscription
-from server.notifications import expansion
+from server.models import ResourceChange, Subscription, db
+from server.notifications import expansion, queue, subscriptions
 from server.resources import refresh, store
 from tests import peers
 from tests.conftest import NOON
@@ -155,3 +155,27 @@ def test_one_that_is_renewed_stays(street: Peer) -> None:
     assert street.post("/edev/1/sub", "Subscription", again).status == 204
     clock.advance(30 * 3600)
     assert expansion.end_expired() == 0
+
+
+def test_a_subscription_ends_in_a_transaction_of_its_own(
+    street: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who ends one waits for those who write there; with rows of others locked, they would wait for it."""
+    end, alone = subscriptions.end, []
+
+    def observed(hrefs: Any, *arguments: Any, **named: Any) -> int:
+        chosen = list(hrefs)
+        alone.extend((href, db.in_transaction()) for href in chosen)
+        return end(chosen, *arguments, **named)
+    monkeypatch.setattr(subscriptions, "end", observed)
+    removed, refused = (subscribe(street, resource) for resource in ("/derp/1/derc", "/derp/1"))
+    program = store.get("/derp/1")
+    assert program is not None
+    store.put("/derp/1", {**program.submitted, "primacy": 9})
+    due()
+    claim, = queue.claim(1)
+    assert claim.href == refused
+    queue.settle([queue.Outcome(claim, queue.Result.REFUSED)])
+    virtualders.delete("street")
+    due()
+    assert alone == [(refused, False), (removed, False)]
