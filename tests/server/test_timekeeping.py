@@ -123,4 +123,4 @@ def test_creation_times_of_a_list_grow_whatever_the_clock_does(device: peers.Pee
         clock.turn_to(instant)
         control = dercontrols.post("street", {"opModConnect": True}, 600, NOON + 900)
         created.append(store.get(control["href"]).submitted["creationTime"])
-    assert created == [NOON, NOON, NOON + 1, NOON + 60]
+    assert created == [NOON, NOON + 1, NOON + 2, NOON + 60]

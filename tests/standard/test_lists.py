@@ -165,8 +165,8 @@ _APART = {
 }
 ORDERED = sorted((row.name for row in table.rows.values()
                   if row.is_list and row.order and not row.of and row.name not in _APART),
-                 # what stands below first, since it is replaced
-                 key=lambda name: -table.rows[name].path.count("/"))
+                 # what stands below first, since it is replaced; assignments last, since programs change them
+                 key=lambda name: (name == "FunctionSetAssignmentsList", -table.rows[name].path.count("/")))
 DIGITS = [(1, 0, 2), (0, 1, 1), (2, 2, 0), (0, 0, 0), (1, 0, 1), (0, 1, 0)]
 
 

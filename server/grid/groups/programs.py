@@ -175,10 +175,11 @@ def link(list_name: str, vder_id: int, count: int = 1) -> Data:
 
 
 def vder_number(assignment: Document) -> int:
-    """Return the number of the virtual DER that a FunctionSetAssignments is for."""
-    match = table.match(assignment.submitted["DERProgramListLink"]["href"])
-    assert match is not None, assignment.href
-    return match.parameters["vder"]
+    """Return the number of the virtual DER that a FunctionSetAssignments is for; 0 where it has no programs
+    any more."""
+    found = next((assignment.submitted[name] for name in _LINKS if name in assignment.submitted), None)
+    match = None if found is None else table.match(found["href"])
+    return match.parameters["vder"] if match is not None else 0
 
 
 def assignments_of(devices: Iterable[Device]) -> list[Document]:

@@ -90,8 +90,8 @@ def test_an_item_that_is_not_active_leaves_the_list_of_active_ones_alone(street:
     with store.transaction():
         store.reevaluate({"/derp/1/derc": [(NOON + 3600, NOON + 4200)]})
     assert changes() == set(), "nothing has changed"
-    post(NOON + 3600)
-    assert ("/derp/1/derc", own(), False, 0) in changes(), "the first is superseded later"
+    dercontrols.post("street", {**CONNECT, "opModMaxLimW": 5000}, 600, NOON + 3600)
+    assert ("/derp/1/derc", own(), False, 0) in changes(), "the first is superseded in part later"
 
 
 def test_what_is_written_as_it_was_is_no_change(street: Peer) -> None:
