@@ -35,6 +35,7 @@ PAGES = (
     "businesses",
     "balance-an-area",
     "report",
+    "feed-function-sets",
     "audit",
     "personal-data",
     "connect-a-client",
@@ -50,7 +51,13 @@ DAYS = range(15, 18)
 SERIES = "start,value\n" + "".join(
     f"2025-06-{day}T{hour:02}:00Z,{100 * hour}\n" for day in DAYS for hour in range(24)
 )
+SAMPLES = ROOT / "tests" / "samples"
 FILES = {
+    "program.xml": (SAMPLES / "MessagingProgram.xml").read_text(),
+    "message.json": json.dumps({"TextMessage": {
+        "mRID": "0B", "creationTime": NOON, "priority": 1, "textMessage": "Peak from 5 to 7 pm",
+        "EventStatus": {"currentStatus": 0, "dateTime": NOON, "potentiallySuperseded": False},
+        "interval": {"start": NOON, "duration": 7200}}}),
     "contracts.csv": "device,block,kind,power_w,notice_s\ndairy engine,spare,generator,100000,600\n",
     "members.csv": "device,name,kind,labels\nd1,,battery,feeder=F12 phase=a\n",
     "weather.csv": SERIES.replace("00\n", "\n"),

@@ -38,7 +38,7 @@ def show_operations(as_json: bool, as_markdown: bool) -> None:
     else:
         show([{"name": operation.name, "role": str(operation.role), "dry_run": operation.has_dry_run,
                "asks": bool(operation.confirm), "help": _summary(operation)}
-              for operation in declared()], as_json=False)
+              for operation in declared()], as_json=False, whole=True)
 
 
 def declared() -> Iterator[Operation]:

@@ -40,7 +40,9 @@ def own(list_href: Href, audience: str) -> list[Document]:
 def ever(list_href: Href, audience: str) -> list[Document]:
     """Return the items of a list of one audience as `own` does, and those that were withdrawn."""
     withdrawn = f"parent = ? AND audience = ? AND visibility = {Document.WITHDRAWN}"
-    return [*own(list_href, audience), *select(f"{withdrawn} ORDER BY sort", list_href, audience)]
+    # Sorted here: to have them in order, SQLite would read the whole list instead of their own index.
+    return [*own(list_href, audience),
+            *sorted(select(withdrawn, list_href, audience), key=lambda document: bytes(document.sort))]
 
 
 def among(column: str, values: Iterable[Any], condition: str = "", *parameters: Any) -> Iterator[Document]:

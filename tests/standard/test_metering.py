@@ -340,8 +340,8 @@ def test_a_set_takes_as_many_statements_whatever_it_has(meter: Peer, monkeypatch
     monkeypatch.setattr(app, "_check_at", float("inf"))  # once a second there is one more
     monkeypatch.setattr(pollrates, "_CACHE_S", float("inf"))
     execute = type(db.obj).execute_sql
-    monkeypatch.setattr(type(db.obj), "execute_sql", lambda database, statement, *more: (
-        statements.append(statement), execute(database, statement, *more))[1])
+    monkeypatch.setattr(type(db.obj), "execute_sql", lambda database, statement, *more, **named: (
+        statements.append(statement), execute(database, statement, *more, **named))[1])
     counts = []
     for number, size in ((2, 1), (3, 100)) * 2:  # new, and in place of themselves
         statements.clear()

@@ -23,12 +23,13 @@ class AreaError(NamedTuple):
     """By how much more was drawn than was forecast, in W: `uncommanded_w` of what was not commanded, and
     `failed_w` of what batteries failed to do. `last_w` is the former in the newest step that was measured,
     `age` how many steps before the next that is, `spread_w` by how much it changes in so many steps (the root
-    of the mean square, over a day), `bound_w` the most that the area's meter may correct."""
+    of the mean square, over a day; None: too little is known), `bound_w` the most that the area's meter may
+    correct."""
     uncommanded_w: Watts
     failed_w: Watts
     last_w: Watts
     age: float
-    spread_w: Watts
+    spread_w: Watts | None
     bound_w: Watts
 
     def ahead_w(self, span: Span) -> Floats:
@@ -107,11 +108,11 @@ def error(area: VirtualDER, span: Span, meter: AreaMeter) -> AreaError:
     )
 
 
-def _spread_w(error_w: Floats, lag: int) -> Watts:
-    """By how much an error [n] changes in `lag` steps; 0 where too little of it is known to say."""
+def _spread_w(error_w: Floats, lag: int) -> Watts | None:
+    """By how much an error [n] changes in `lag` steps; None where too little of it is known to say."""
     changes_w = error_w[lag:] - error_w[:-lag]
     known_w = changes_w[np.isfinite(changes_w)]
-    return float(np.sqrt(np.mean(np.square(known_w)))) if len(known_w) >= SPREAD_CHANGES else 0.0
+    return float(np.sqrt(np.mean(np.square(known_w)))) if len(known_w) >= SPREAD_CHANGES else None
 
 
 def _common_part(total: Floats, part: Floats) -> Floats:

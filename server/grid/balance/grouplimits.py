@@ -34,13 +34,17 @@ class AreaLimits(NamedTuple):
     within: list[GroupLimit]
     warnings: list[str]
 
-    def corrected(self, more_w: Floats, spread_w: Watts = 0.0) -> list[GroupLimit]:
+    def corrected(self, more_w: Floats, spread_w: Watts | None = 0.0) -> list[GroupLimit]:
         """Return all limits where so much more [T] is drawn in the area than was forecast, and that is known
         to a standard deviation of `spread_w`: room is left below them so that they are kept nine times in
-        ten."""
-        margin_w = forecastvalues.P90_SIGMAS * spread_w
-        return [*(_narrowed(replace(limit, net=limit.net + more_w), margin_w) for limit in self.over),
-                *self.within]
+        ten. Where that is not known (None), what was measured narrows limits only."""
+        if spread_w is None:
+            over = [replace(limit, most=limit.most - np.maximum(more_w, 0.0),
+                            least=limit.least - np.minimum(more_w, 0.0)) for limit in self.over]
+        else:
+            margin_w = forecastvalues.P90_SIGMAS * spread_w
+            over = [_narrowed(replace(limit, net=limit.net + more_w), margin_w) for limit in self.over]
+        return [*over, *self.within]
 
 
 def _narrowed(limit: GroupLimit, margin_w: Watts) -> GroupLimit:

@@ -75,7 +75,7 @@ def of_answer(world: World, request: Request, answer: Answer, records: Records,
               cpu_s: float = CPU_S) -> list[str]:
     """What is wrong with an answer, and with what is served after it; empty for nothing."""
     faults = records.taken()
-    is_unknown = request.method not in table.METHODS or b"ransfer" in request.encode()  # method or transfer coding
+    is_unknown = request.method not in table.METHODS or b"ransfer" in request.encode()  # …-Encoding
     if answer.status >= 500 and not (answer.status == 501 and is_unknown):
         faults.append(f"answered {answer.status}")
     if answer.cpu_s > cpu_s:

@@ -50,4 +50,4 @@ def test_a_limit_is_kept_by_the_newest_error_and_by_how_much_errors_change(serve
     assert error.held_w(Span(at + 900, 8, 900, at), 3600) == pytest.approx(
         [1100] * 4 + [1100 * 0.5 ** (step / 16) for step in range(6, 10)])
     few = corrections.error(town, Span(NOON + 4 * 900, 8, 900, NOON + 4 * 900), meter)
-    assert few.spread_w == 0, "too little is known"
+    assert few.spread_w is None, "too little is known"

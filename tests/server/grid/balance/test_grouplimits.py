@@ -104,3 +104,13 @@ def test_room_is_left_below_a_limit_for_what_the_forecast_does_not_know(site):
     assert np.isinf(narrowed["street"].least).all() and narrowed["site"].most.tolist() == [9000] * 8
     wide = {limit.name: limit for limit in limits.corrected(np.zeros(8), spread_w=50_000.0)}
     assert wide["street"].most.tolist() == [16_000] * 8, "a fifth at most"
+
+
+def test_where_it_is_not_known_how_good_a_forecast_is_its_error_narrows_limits_only(site):
+    virtualders.update("street", export_limit_w=5000)
+    area, span = virtualders.find("street"), Span(NOON, 2, STEP, clock.now())
+    limits = grouplimits.group_limits(area, fleetstate.read(area, span.at), span, by_meter=True)
+    street, = (limit for limit in limits.corrected(np.array([700.0, -300.0]), None) if limit.name == "street")
+    plain, = (limit for limit in limits.corrected(np.zeros(2)) if limit.name == "street")
+    assert street.most.tolist() == [19_300, 20_000] and street.least.tolist() == [-5000, -4700]
+    assert street.net.tolist() == plain.net.tolist()
