@@ -34,7 +34,8 @@ KEEPERS: Mapping[str, str] = {
     "UsagePoint": "the device that mirrors it",
     "MeterReading": "the device that mirrors it",
     "ReadingType": "the device that mirrors it",
-    "Subscription": "the device that subscribes",
+    "Subscription": "the device that subscribes, subscription end",
+    "Notification": "none, since this server has subscribed to nothing",
     "Response": "the device that answers",
 }
 
@@ -94,7 +95,7 @@ def read(href: Href) -> StoredDocument:
 
 
 def items(list_href: Href, ended: bool = False) -> Iterator[DocumentRow]:
-    """Yield the items of a list, in its order; with `ended` also events whose period is over. Refused (404)
+    """Return the items of a list, in its order; with `ended` also events whose period is over. Refused (404)
     where there is no such list, (400) where it has no items of its own."""
     row = _match(list_href).row
     if not row.is_list:
@@ -102,10 +103,14 @@ def items(list_href: Href, ended: bool = False) -> Iterator[DocumentRow]:
     if row.of is not None:
         raise Refused(400, f"{list_href} is a view: its items are those of {row.of}")
     _check_owner(table.parent(list_href))
-    for document in store.items(list_href, ended):
-        submitted = document.submitted or {}
-        yield {"href": document.href, "kind": document.kind, "mrid": submitted.get("mRID", ""),
-               "description": submitted.get("description", ""), "audience": document.audience}
+    refresh.freshen(lists=[list_href])
+    return map(_row, store.items(list_href, ended))
+
+
+def _row(document: Document) -> DocumentRow:
+    submitted = document.submitted or {}
+    return {"href": document.href, "kind": document.kind, "mrid": submitted.get("mRID", ""),
+            "description": submitted.get("description", ""), "audience": document.audience}
 
 
 def parse(name: str, content: bytes) -> SubmittedDocument:

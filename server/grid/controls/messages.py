@@ -123,7 +123,7 @@ def cancel(href: Href, reason: str | None = None) -> MessageSummary:
 def _program(vder: VirtualDER, locale: str) -> Href:
     """The program of a virtual DER for a language, which is made where there is none yet."""
     audience = assignments.audience(vder)
-    for program in documents.select("parent = ? AND audience = ? ORDER BY href", _PROGRAMS, audience):
+    for program in documents.own(_PROGRAMS, audience):
         if program.submitted["locale"] == locale:
             return str(program.href)
     return store.add(PROGRAM, _PROGRAMS, {"description": vder.name, "locale": locale,

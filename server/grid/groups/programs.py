@@ -145,7 +145,7 @@ def set_stopped(vders: Collection[VirtualDER], stopped: bool) -> None:
 def remove(vder: VirtualDER) -> None:
     """Remove the programs of a virtual DER: those that it publishes, and others for its members."""
     for row in reversed(_ASSIGNED):
-        for program in documents.select("parent = ? AND audience = ?", row.path, vder_audience(vder.id)):
+        for program in documents.own(row.path, vder_audience(vder.id)):
             store.remove(program.href)
 
 

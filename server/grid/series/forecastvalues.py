@@ -76,31 +76,24 @@ def forecast(
     )
 
 
-def corrected(
-    vder: str | int | VirtualDER,
-    quantity: str,
-    start: int,
-    steps: int,
-    at: int | None = None,
-    step: int = STEP,
-) -> ForecastSteps:
+def corrected(vder: VirtualDER, quantity: str, span: Span) -> ForecastSteps:
     """Return the forecast as `forecast`, where what was submitted is corrected by its error in the last
     intervals, as what our own measurements let expect is in any case.
 
     Only more than was forecast counts: less may have been measured because not everything has a meter. An
     issue is corrected by its own error alone: a newer one may have known what was measured.
     """
-    row, at = virtualders.find(vder), clock.now() if at is None else at
-    found = forecast(row, quantity, start, steps, at, step)
+    start, steps, step, at = span.start, span.steps, span.step, span.at
+    found = forecast(vder, quantity, start, steps, at, step)
     method, end = _DAILY.get(quantity, _WEEKLY), at - at % STEP
     begin = end - method.window * STEP
     parts = [issuedseries.part_of(issue)
-             for issue in issuedseries.issues(row, quantity, begin, start + steps * step, at)]
+             for issue in issuedseries.issues(vder, quantity, begin, start + steps * step, at)]
     if not parts:
         return found
     expected, expected_of = intervals.overlay(parts, begin, method.window, STEP)
     origins = intervals.overlay(parts, start, steps, step)[1][:, 0]
-    past = history(row, quantity, end, method.window)
+    past = history(vder, quantity, end, method.window)
     measured_w = np.concatenate((np.full(method.window - len(past), np.nan), past))
     ahead = np.maximum((start - end + np.arange(steps) * step) / STEP + 1, 0)
     values = found.values.copy()

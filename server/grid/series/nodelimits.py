@@ -71,8 +71,9 @@ def uncontrolled_w(vder: VirtualDER, span: Span, corrected: bool = True) -> tupl
 
     What was submitted is `corrected` by what was measured since.
     """
-    forecast = forecastvalues.corrected if corrected else forecastvalues.forecast
-    forecasts = [forecast(vder, kind, span.start, span.steps, span.at, span.step) for kind in UNCONTROLLED]
+    forecasts = [forecastvalues.corrected(vder, kind, span) if corrected
+                 else forecastvalues.forecast(vder, kind, span.start, span.steps, span.at, span.step)
+                 for kind in UNCONTROLLED]
     total_w = np.sum([forecast.values for forecast in forecasts], axis=0)
     return np.asarray(total_w, dtype=float), forecasts[0].source != forecastvalues.NOTHING
 

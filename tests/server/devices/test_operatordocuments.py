@@ -130,4 +130,11 @@ def test_what_is_not_stored_is_not_read(program: str, href: str, reason: str) ->
     with pytest.raises(Refused, match=reason):
         operatordocuments.read(href)
     with pytest.raises(Refused):
-        list(operatordocuments.items("/msg/1/acttxt"))
+        operatordocuments.items("/msg/1/acttxt")
+
+
+def test_a_notification_to_this_server_is_refused_to_the_operator_too(server: None) -> None:
+    notification = submitted((SAMPLES / "Notification.xml").read_text())
+    with pytest.raises(Refused, match="subscribed to nothing"):
+        operatordocuments.post("/ntfy", notification)
+    assert not store.items("/ntfy")
