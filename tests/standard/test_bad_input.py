@@ -413,4 +413,5 @@ def test_a_lock_that_somebody_holds_on_postgres_is_503_and_reads_go_on(device: P
         reply = device.request("PUT", STATUS, GOOD)
         assert (reply.status, reply.headers["Retry-After"]) == (503, "5")
         assert device.get("/edev").status == 200
+    db.execute_sql("RESET lock_timeout")
     assert device.request("PUT", STATUS, GOOD).status == 204

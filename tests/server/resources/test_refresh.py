@@ -152,8 +152,8 @@ def writer() -> Writer:
 def test_a_get_does_not_wait_for_who_writes(
     device: peers.Peer, controls: dict[str, str], writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refresh, "WAIT_MS", 1)
-    with writer():
+    with monkeypatch.context() as patch, writer():
+        patch.setattr(refresh, "WAIT_MS", 1)
         reply = device.get(controls["town"])
         assert (reply.status, reply.data["EventStatus"]["currentStatus"]) == (200, 0)
         assert device.get("/derp?l=9").status == 200
