@@ -65,13 +65,13 @@ def issuing(below: int | None) -> list[tuple[x509.ExtensionType, bool]]:
     return [*ca.authority_extensions(below), (ca.policies(ca.ANY_POLICY), True)]
 
 
-def mapping(root: Holder) -> Presented:
+def mapping(root: Holder, critical: bool = True) -> Presented:
     """Return a device under an authority that maps one policy to another."""
     pair = x509.ObjectIdentifier(ca.POLICIES["generic"]), x509.ObjectIdentifier(ca.POLICIES["test"])
     ders = [bytes.fromhex("06") + bytes([len(body)]) + body for body in map(oid_body, pair)]
     inner = tlv(0x30, b"".join(ders))
     return under(
-        root, (x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.33"), tlv(0x30, inner)), True)
+        root, (x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.33"), tlv(0x30, inner)), critical)
     )
 
 
@@ -192,6 +192,7 @@ BAD: dict[str, tuple[Callable[[Holder], Presented], str]] = {
     ),
     "issuer: another name": (other_name, "unable to get local issuer certificate"),
     "issuer: policy mapping": (mapping, "policy mapping"),
+    "issuer: policy mapping not critical": (lambda root: mapping(root, critical=False), "policy mapping"),
     "issuer: policy constraints": (
         lambda root: under(root, (x509.PolicyConstraints(1, None), True)),
         "policy",
