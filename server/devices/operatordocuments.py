@@ -13,7 +13,9 @@ from server.audit import audited
 from server.devices import methods
 from server.errors import BadArgument, Refused
 from server.models import NOBODY, Document
-from server.resources import codec, hooks, refresh, retrieve, schema, sql, store, table
+from server.resources import codec, hexbinary, hooks, links, refresh, retrieve, schema, sql, store, table
+from server.resources.codes import DEVICE_RESPONSES
+from server.resources.schema import PUBLISHED
 from server.resources.table import Match
 from server.units import Href
 
@@ -38,6 +40,8 @@ KEEPERS: Mapping[str, str] = {
     "Notification": "none, since this server has subscribed to nothing",
     "Response": "the device that answers",
 }
+# Of an event: what changes after it has been published, and what the server adds to it.
+_CHANGING = {"EventStatus", "version", "subscribable", "replyTo", PUBLISHED}
 
 
 class StoredDocument(TypedDict):
@@ -165,9 +169,10 @@ def put(href: Href, document: SubmittedDocument, audience: str | None = None) ->
         raise Refused(400, f"{href} is not written: it {why}")
     if not schema.descends(name, row.element):
         raise Refused(400, f"{href} takes {row.element}, not {name}")
-    _check_keeper(row.name, name)
+    _check_keeper(row.name, *({name} - {row.element}))
     above = table.parent(href)
     _check_owner(table.parent(above) if table.number(href) else above)
+    _check_unpublished(store.get(href), data)
     change = store.put(href, methods.without_derived(row.name, data),
                        store.INHERIT if audience is None else audience, kind=name)
     return _written(change)
@@ -178,7 +183,8 @@ def delete(href: Href) -> RemovedDocument:
     """Remove a document and all below it. Refused (404) where there is none, (409) where something else keeps
     it."""
     match, document = _match(href), _stored(href)
-    _check_keeper(match.row.name, document.kind)
+    _check_keeper(match.row.name, *({document.kind} - {match.row.element}))
+    _check_unpublished(document, None)
     (below,) = sql.row(f"SELECT count(*) FROM document WHERE {sql.below('href')}", *sql.bounds(href)) or (0,)
     store.remove(href)
     return {"href": href, "kind": document.kind, "below": below}
@@ -208,6 +214,27 @@ def _check_keeper(*kinds: str) -> None:
     keeper = next((KEEPERS[kind] for kind in kinds if kind in KEEPERS), None)
     if keeper is not None:
         raise Refused(409, f"{kinds[0]} is kept by other operations: {keeper}")
+
+
+def _check_unpublished(document: Document | None, data: Data | None) -> None:
+    """Refuse (409) another content of an event that is there, or of what is below one, such as the prices of
+    an interval; None is no content: nothing but the status of an event changes (10.2)."""
+    if document is None:
+        return
+    href, kind = document.href, document.kind
+    event = href if links.is_event(kind) else table.parent(document.parent)
+    match = table.match(event)
+    if match is None or not links.is_event(match.row.element) or data is None and event == href:
+        return
+    if data is None or _lasting(methods.without_derived(kind, data)) != _lasting(document.submitted or {}):
+        raise Refused(409, f"{event} is published, and an event is never edited save its EventStatus; cancel "
+                           "it by that, or post a newer one")
+
+
+def _lasting(event: Data) -> Any:
+    """Return what never changes of an event once it is published."""
+    complete = {"responseRequired": f"{DEVICE_RESPONSES:02X}", **event}
+    return hexbinary.comparable({key: value for key, value in complete.items() if key not in _CHANGING})
 
 
 def _written(change: hooks.Change) -> WrittenDocument:

@@ -14,7 +14,7 @@ from server import clock
 from server.config import settings
 from server.errors import Refused
 from server.models import Document, db
-from server.resources import documents, outbox, readingdays, sql, store
+from server.resources import documents, outbox, readingdays, sql, store, table
 from server.units import Instant
 
 DAY = 86_400  # s
@@ -64,10 +64,13 @@ def _delete(table: str, *key: str) -> Callable[[Keys], None]:
 
 
 def _remove_ended(keys: Keys) -> None:
-    """Remove documents that no list has any more, so that no list has to be rendered again."""
+    """Remove events that no list has any more, so that no list has to be rendered again, and what is below
+    them, such as the prices of a TimeTariffInterval."""
     with store.transaction():
-        sql.many("DELETE FROM document WHERE href = ?", keys)
-        outbox.gone(href for href, in keys)
+        sql.many("DELETE FROM document WHERE href = ?", [(href,) for href, _ in keys])
+        sql.many(f"DELETE FROM document WHERE {sql.below('href')}",
+                 [sql.bounds(href) for href, kind in keys if table.children(kind)])
+        outbox.gone(href for href, _ in keys)
 
 
 def _remove_responses(keys: Keys) -> None:
@@ -151,7 +154,7 @@ def _season_days() -> float:
 
 RULES = (
     Rule(what="events", days=lambda: settings.event_days, remove=_remove_ended,
-         select=f"SELECT href FROM document WHERE visibility = {Document.EXPIRED} AND until < ? "
+         select=f"SELECT href, kind FROM document WHERE visibility = {Document.EXPIRED} AND until < ? "
                 f"AND {documents.EVENT} ORDER BY until"),
     Rule(what="responses", days=_response_days, remove=_remove_responses,
          select="SELECT href FROM response_record WHERE received_at < ? ORDER BY received_at"),

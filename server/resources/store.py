@@ -248,7 +248,7 @@ def _save(changes: Sequence[Change], lists: Sequence[Href]) -> None:
     else:
         same = {change.href for change in changes if change.old == change.data}
         render.save(drafts, check=by_operator, bounded=not by_operator, same=same)
-    add_placeholders({f"{change.href}/{link.step}": link.row.name for link in links.link_rows(kind)
+    add_placeholders({f"{change.href}/{link.step}": link.row.element for link in links.link_rows(kind)
                       if link.required and not link.row.is_list for change in changes})
     _follow(changes, lists)
 

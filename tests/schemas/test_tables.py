@@ -19,7 +19,8 @@ ROWS: dict[str, dict[str, Any]] = {name: row for table in TABLES.values() for na
 FACTS = {row["resource"]: row for row in csv.DictReader(
     (Path(__file__).parents[1] / "data" / "resources.csv").read_text("utf-8").splitlines())}
 OUR_OWN = {"AssignedDERProgramList", "AssignedDemandResponseProgramList", "AssignedMessagingProgramList",
-           "ConnectionPoint", "SelfDeviceInformation"}
+           "AssignedTariffProfileList", "ConnectionPoint", "RateComponentReadingType",
+           "SelfDeviceInformation"}
 KEYS = {"path", "modes", "element", "of", "query", "order", "posted", "writer", "response", "statuses",
         "publisher", "assigned", "quota", "private", "copied", "subscribable"}
 # Beyond the one element that the description names.
@@ -118,7 +119,8 @@ def test_views_name_what_they_select_from() -> None:
     for name, of in views.items():
         assert element(name) == element(of)
         assert ROWS[name].get("query") or "List" not in name
-    assert {name for name in ROWS if element(name) != name} == {*views, "SelfDeviceInformation"}
+    assert {name for name in ROWS if element(name) != name} == {
+        *views, "SelfDeviceInformation", "RateComponentReadingType"}
 
 
 def test_every_table_has_its_schema() -> None:

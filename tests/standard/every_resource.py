@@ -66,9 +66,10 @@ def fill() -> dict[str, str]:
     drprograms.create(virtualders.find(number))
     messages = store.add("MessagingProgram", "/msg", sample("MessagingProgram"), vder_audience(number))
     mirror = store.add("MirrorUsagePoint", "/mup", sample("MirrorUsagePoint"), audience=LFDI)
+    tariff = store.add("TariffProfile", "/tp", sample("TariffProfile"), vder_audience(number))
     at = {"/edev/<int:device>": "/edev/1", "/edev/<int:device>/der/<int:der>": "/edev/1/der/1",
           "/edev/<int:device>/fsa/<int:vder>": "/edev/1/fsa/1", "/fsa/<int:vder>": f"/fsa/{number}",
-          "/mup/<int:mirror>": mirror, "/msg/<int:program>": messages,
+          "/mup/<int:mirror>": mirror, "/msg/<int:program>": messages, "/tp/<int:tariff>": tariff,
           "/derp/<int:program>": "/derp/1", "/dr/<int:program>": "/dr/1", "/rsps/<int:set>": "/rsps/1",
           **_readings(store.get(mirror))}
     hrefs = {}

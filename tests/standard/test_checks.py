@@ -1,5 +1,4 @@
-"""What the schema says in words about values, and its types do not check (IEEE 2030.5-2018, 9.8, 10.5,
-10.6)."""
+"""What the schema says in words about values, and its types do not check (IEEE 2030.5-2018, 9.8, 10.6)."""
 from __future__ import annotations
 
 from typing import Any
@@ -10,44 +9,6 @@ from server.errors import Refused
 from server.resources import store
 from tests.peers import Peer
 from tests.standard.every_resource import sample
-
-TTI = "/tp/1/rc/1/tti/1"
-
-
-def blocks(server: None) -> str:
-    """The list of blocks of a TimeTariffInterval."""
-    store.put("/tp/1", sample("TariffProfile"))
-    store.put("/tp/1/rc/1", sample("RateComponent"))
-    store.put(TTI, {**sample("TimeTariffInterval"), "creationTime": 1, "mRID": "01"})
-    return f"{TTI}/cti"
-
-
-@pytest.mark.parametrize("values, fits", [
-    ([0], True), ([0, 500, 501], True), ([500], False), ([0, 500, 500], False), ([0, 500, 100], False)])
-def test_blocks_begin_at_0_and_ascend(server: None, values: list[int], fits: bool) -> None:
-    """ConsumptionTariffInterval, startValue: the first is 0, each next one strictly greater."""
-    href = blocks(server)
-    try:
-        for block, value in enumerate(values):
-            store.add("ConsumptionTariffInterval", href, {"consumptionBlock": block + 1, "startValue": value})
-    except Refused as refused:
-        assert refused.status == 400 and not fits
-    assert (len(store.items(href)) == len(values)) == fits
-
-
-@pytest.mark.parametrize("limits, fits", [
-    ((), True), (("flowRateStartLimit", "flowRateEndLimit"), True), (("flowRateStartLimit",), False),
-    (("flowRateEndLimit",), False)])
-def test_limits_of_a_flow_rate_are_there_together(server: None, limits: tuple[str, ...], fits: bool) -> None:
-    """RateComponent: flowRateStartLimit and flowRateEndLimit only together."""
-    store.put("/tp/1", sample("TariffProfile"))
-    data = {key: value for key, value in sample("RateComponent").items() if not key.startswith("flowRate")}
-    data |= {name: {"multiplier": 0, "unit": 38, "value": 1} for name in limits}
-    if fits:
-        store.add("RateComponent", "/tp/1/rc", data)
-    else:
-        with pytest.raises(Refused, match="together"):
-            store.add("RateComponent", "/tp/1/rc", data)
 
 
 @pytest.mark.parametrize("priority", range(6))

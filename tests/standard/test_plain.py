@@ -127,6 +127,8 @@ def test_what_a_device_posts_is_listed_changed_and_removed(hrefs: dict[str, str]
         document = every_resource.sample(item.name)
         if "mRID" in document:
             document["mRID"] = numbering.new_mrid()
+        if "RateComponentLink" in document:  # a device has one for each component
+            document["RateComponentLink"] = {"href": "/tp/1/rc/2"}
         reply = owner.post(href, item.element, document)
         assert reply.status == 201, name
         assert document.items() <= owner.get(reply.location).data.items(), name
@@ -190,7 +192,8 @@ def test_owners_count_what_stands_below(hrefs: dict[str, str], owner: Peer) -> N
                         **every_resource.sample(item.name),
                         **({"mRID": numbering.new_mrid()}
                            if "mRID" in every_resource.sample(item.name) else {}),
-                        **({"startValue": 9000} if item.name == "ConsumptionTariffInterval" else {}),
+                        **({"startValue": 9000, "consumptionBlock": 9}
+                           if item.name == "ConsumptionTariffInterval" else {}),
                     },
                 )
                 assert owner.get(href).data[link.key]["all"] == before + 1, (name, link.key)

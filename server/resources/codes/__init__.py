@@ -16,8 +16,9 @@ if TYPE_CHECKING:
                                                 EventStatus, InverterStatus, LocalControlModeStatus,
                                                 OperationalModeStatus, ReductionUnit, RequestStatus,
                                                 ResponseRequired, ResponseStatus, StorageModeStatus)
-    from server.resources.codes.customers import (ChargeKind, CostKind, CreditStatus, CreditType,
-                                                  CurrencyCode, MessagePriority, PrepayMode, ServiceStatus)
+    from server.resources.codes.customers import (MAX_CONSUMPTION_BLOCK, MAX_TOU_TIER, ChargeKind, CostKind,
+                                                  CreditStatus, CreditType, CurrencyCode, MessagePriority,
+                                                  PrepayMode, ServiceStatus)
     from server.resources.codes.devices import (BatteryStatus, DeviceCategory, FileStatus,
                                                 FunctionsImplemented, LogFunctionSet, LogProfile,
                                                 NotificationStatus, OperationalState, PowerSource, ReasonCode,
@@ -29,15 +30,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALL_RESPONSES", "AccumulationBehaviour", "Alarm", "ApplianceLoadReduction", "BatteryStatus",
-    "ChargeKind", "Commodity", "ConnectStatus", "CostKind", "CreditStatus", "CreditType", "CurrencyCode",
-    "DERControlType", "DERControlType2", "DERCurveType", "DERType", "DERUnitRef", "DEVICE_RESPONSES",
-    "DOEControlType", "DataQualifier", "DeviceCategory", "EventStatus", "FileStatus", "FlowDirection",
-    "FunctionsImplemented", "InverterStatus", "LocalControlModeStatus", "LogFunctionSet", "LogProfile",
-    "MessagePriority", "NotificationStatus", "OPT_INS", "OPT_OUTS", "OperationalModeStatus",
-    "OperationalState", "PhaseCode", "PowerSource", "PrepayMode", "QualityFlags", "ReadingKind",
-    "ReasonCode", "ReductionUnit", "RequestStatus", "ResponseRequired", "ResponseStatus", "RoleFlags",
-    "ServiceKind", "ServiceStatus", "StorageModeStatus", "Subscribable", "SubscriptionEncoding",
-    "TimeQuality", "Uom", "UsagePointStatus",
+    "ChargeKind", "Commodity", "ConnectStatus", "CostKind", "CreditStatus", "CreditType",
+    "CurrencyCode", "DERControlType", "DERControlType2", "DERCurveType", "DERType", "DERUnitRef",
+    "DEVICE_RESPONSES", "DOEControlType", "DataQualifier", "DeviceCategory", "EventStatus",
+    "FileStatus", "FlowDirection", "FunctionsImplemented", "InverterStatus", "LocalControlModeStatus",
+    "LogFunctionSet", "LogProfile", "MAX_CONSUMPTION_BLOCK", "MAX_TOU_TIER", "MessagePriority",
+    "NotificationStatus", "OPT_INS", "OPT_OUTS", "OperationalModeStatus", "OperationalState",
+    "PhaseCode", "PowerSource", "PrepayMode", "QualityFlags", "ReadingKind", "ReasonCode",
+    "ReductionUnit", "RequestStatus", "ResponseRequired", "ResponseStatus", "RoleFlags", "ServiceKind",
+    "ServiceStatus", "StorageModeStatus", "Subscribable", "SubscriptionEncoding", "TimeQuality", "Uom",
+    "UsagePointStatus",
 ]
 # The module of each, by the same names.
 _NAMES = {
@@ -46,7 +48,8 @@ _NAMES = {
         "DERUnitRef EventStatus InverterStatus LocalControlModeStatus OperationalModeStatus ReductionUnit "
         "RequestStatus ResponseRequired ResponseStatus StorageModeStatus"),
     "customers": (
-        "ChargeKind CostKind CreditStatus CreditType CurrencyCode MessagePriority PrepayMode "
+        "MAX_CONSUMPTION_BLOCK MAX_TOU_TIER ChargeKind CostKind CreditStatus CreditType CurrencyCode "
+        "MessagePriority PrepayMode "
         "ServiceStatus"),
     "devices": (
         "BatteryStatus DeviceCategory FileStatus FunctionsImplemented LogFunctionSet LogProfile "

@@ -17,13 +17,13 @@ from server.resources import store, table
 
 ROOT = Path(__file__).parents[4]
 ASSIGNED = """
-[AssignedTariffProfileList]
-path    = "/fsa/<int:vder>/tp"
+[AssignedFileList]
+path    = "/fsa/<int:vder>/file"
 modes   = "MMEEE"
-element = "TariffProfileList"
-of      = "TariffProfileList"
+element = "FileList"
+of      = "FileList"
 query   = "sl"
-order   = ["-mRID"]
+order   = ["mfID", "mfModel", "-mfVer", "href"]
 """
 SCRIPT = """
 import sys
@@ -39,10 +39,10 @@ hooks.run_seeds()
 lfdi = "A" * 40
 device = enrolment.enrol(lfdi, name="one")
 street = virtualders.create("street", members=["one"])
-fields = {"description": "By the hour", "primacy": 1, "serviceCategoryKind": 0}
-program = store.add("TariffProfile", "/tp", fields, audience=f"vder:{street['id']}")
+fields = {"fileURI": "/download/1", "mfID": 7, "mfModel": "b", "mfVer": "1", "size": 4, "type": "00"}
+program = store.add("File", "/file", fields, audience=f"vder:{street['id']}")
 (assignment,) = store.items("/edev/1/fsa")
-link = assignment.submitted["TariffProfileListLink"]
+link = assignment.submitted["FileListLink"]
 match = table.match(link["href"])
 caller = access.caller(lfdi, 1)
 context = requestcontext.RequestContext(caller, match, link["href"], 2018, "", lambda: ("", {}))
@@ -50,16 +50,16 @@ page = hooks.instead_of("GET", match.row.name)(context)
 print(link, page.name, len(page.page.items))
 store.remove(program)
 (assignment,) = store.items("/edev/1/fsa")
-print("TariffProfileListLink" in assignment.submitted, "DERProgramListLink" in assignment.submitted)
+print("FileListLink" in assignment.submitted, "DERProgramListLink" in assignment.submitted)
 """
 
 
-def test_tariffs_are_assigned_by_the_table_alone(tmp_path: Path) -> None:
-    """Schemas in which tariffs are assigned, and no line of code."""
+def test_files_are_assigned_by_the_table_alone(tmp_path: Path) -> None:
+    """Schemas in which files are assigned, and no line of code."""
     shutil.copytree(ROOT / "schemas", tmp_path / "schemas")
-    file = tmp_path / "schemas" / "pricing.toml"
+    file = tmp_path / "schemas" / "file.toml"
     text = file.read_text().replace(
-        '[TariffProfileList]', '[TariffProfileList]\nassigned = "AssignedTariffProfileList"')
+        '[FileList]', '[FileList]\nassigned = "AssignedFileList"')
     file.write_text(text + ASSIGNED)
     process = subprocess.run(
         [sys.executable, "-c", SCRIPT, f"sqlite:///{tmp_path}/test.db"],
@@ -67,7 +67,7 @@ def test_tariffs_are_assigned_by_the_table_alone(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"})
     assert process.stderr == ""
     assert process.stdout.splitlines() == [
-        "{'href': '/fsa/1/tp', 'all': 1} TariffProfileList 1", "False True"]
+        "{'href': '/fsa/1/file', 'all': 1} FileList 1", "False True"]
 
 
 def test_what_the_table_says_of_programs_fits_the_schema() -> None:
