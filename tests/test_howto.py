@@ -39,6 +39,7 @@ PAGES = (
     "audit",
     "personal-data",
     "connect-a-client",
+    "aggregators",
     "run-in-production",
     "back-up",
 )
@@ -66,6 +67,7 @@ FILES = {
     "nothing-else.csv": "start,value\n2025-06-08T00:00Z,0\n2025-06-08T00:15Z,0\n",
     "envelope.csv": "start,export_limit\n2025-06-15T12:00Z,5000\n2025-06-15T12:05Z,4000\n",
     "arrivals.csv": "arrive,depart,wh,w\n2025-06-15T18:00Z,2025-06-16T06:00Z,12000,7000\n",
+    "roofs.json": json.dumps([{"lfdi": peers.lfdi(number)} for number in range(61, 64)]),
     "devices.json": json.dumps([{"lfdi": peers.lfdi(number), "name": f"d{number}", "kind": "battery",
                                  "labels": {"feeder": "F12"}} for number in range(1, 4)]),
 }

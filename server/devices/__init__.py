@@ -1,9 +1,9 @@
 """Who is enrolled, and what each device may see and change.
 
 Read `identity` (from a certificate to LFDI and SFDI) and `revocation`, `names` (names and kinds),
-`devicelabels` (who has a label), `enddevices` (EndDevice and Registration), `enrolment` (what operators do
-with devices), `access` (who calls, and what the caller may do), `requestcontext` (a request and its result,
-without HTTP), `methods` (what a method does to a resource), `operatordocuments` (the same for an operator),
-`lastcontact` (when a device was last here), `ratelimits` (how much it may send) and `personaldata` (what is
-stored of a device, exported and erased).
+`devicelabels` (who has a label), `enddevices` (EndDevice and Registration), `aggregators` (who acts for which
+devices), `enrolment` (what operators do with devices), `access` (who calls, and what the caller may do),
+`requestcontext` (a request and its result, without HTTP), `methods` (what a method does to a resource),
+`operatordocuments` (the same for an operator), `lastcontact` (when a device was last here), `ratelimits` (how
+much it may send) and `personaldata` (what is stored of a device, exported and erased).
 """

@@ -1,8 +1,9 @@
 """The caller of a request, and what it may read and write.
 
 A caller sees the documents of its audiences (table Audience): those for everyone enrolled, its own, those of
-the virtual DERs that it is in, and for an aggregator those of the devices that it manages. It writes only
-what belongs to it or to a device that it manages. Everything else is answered as if it did not exist.
+the virtual DERs that it is in, and for an aggregator those of the devices that it manages, unless these are
+suspended. It writes only what belongs to it or to a device that it manages. Everything else is answered as if
+it did not exist.
 
 A certificate that is not enrolled reads DeviceCapability and Time. Where devices may register themselves, it
 also reads the lists to which DeviceCapability links, which are empty for it. With `strict_access` (IEEE
@@ -119,4 +120,5 @@ def writable(caller: Caller, audience: str) -> bool:
         return True
     if caller.kind != AGGREGATOR:
         return False
-    return sql.row("SELECT 1 FROM device WHERE lfdi = ? AND manager = ?", audience, caller.lfdi) is not None
+    return sql.row("SELECT 1 FROM device WHERE lfdi = ? AND manager = ? AND state = ?", audience, caller.lfdi,
+                   Device.ENROLLED) is not None

@@ -16,7 +16,7 @@ from server.config import settings
 from server.devices import access, identity
 from server.errors import Refused
 from server.models import EVERYONE, JSON, Audience, Device
-from server.resources import documents, outbox, sql, store, table
+from server.resources import documents, sql, store, table
 from server.resources.hooks import Change, after, after_all, before, rebuild, seed
 from server.units import Href, Lfdi
 
@@ -61,16 +61,6 @@ def add_connection_points() -> None:
         row = table.rows[CONNECTION_POINT]
         store.add_placeholders({row.href(device=device.id): CONNECTION_POINT
                                 for device in Device.select(Device.id)})
-
-
-def release_managed(aggregator: Lfdi) -> None:
-    """Let nobody act any more for the devices that an aggregator managed, nor that see what is theirs."""
-    managed = list(Device.select().where(Device.manager == aggregator))
-    Device.update(manager="").where(Device.manager == aggregator).execute()
-    own = (EVERYONE, aggregator)
-    Audience.delete().where((Audience.lfdi == aggregator) & Audience.audience.not_in(own)).execute()
-    outbox.audiences_changed([aggregator])
-    rerender(*managed)
 
 
 @before("POST", "EndDevice")
@@ -192,7 +182,6 @@ def _remove_device(change: Change) -> None:
     lfdi = change.data["lFDI"]
     for mirror in documents.own("/mup", lfdi):
         store.remove(mirror.href)
-    release_managed(lfdi)
     Audience.delete().where((Audience.lfdi == lfdi) | (Audience.audience == lfdi)).execute()
     Device.delete().where(Device.lfdi == lfdi).execute()
 
@@ -207,8 +196,8 @@ def _rebuild_rows() -> int:
         (number, data["lFDI"], data["sFDI"], "", "", "{}", Device.ENROLLED, "", data["changedTime"])
         for number in missing for data in [end_devices[number]]))
     changed = len(missing) + _add_audiences(
-        (data["lFDI"], stored[number].manager if number in stored else "")
-        for number, data in end_devices.items())
+        (data["lFDI"], device.manager if device is not None and device.state == Device.ENROLLED else "")
+        for number, data in end_devices.items() for device in [stored.get(number)])
     aggregators = Device.select(Device.lfdi).where(Device.kind == AGGREGATOR)
     changed += int(Device.update(manager="").where(
         (Device.manager != "") & Device.manager.not_in(aggregators)).execute())

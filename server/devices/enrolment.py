@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Any
 
 from server import audit
-from server.devices import access, names
-from server.devices.enddevices import Entry, check_lfdi, check_pin, href, release_managed, rerender
+from server.devices import access, aggregators, names
+from server.devices.enddevices import Entry, check_lfdi, check_pin, href, rerender
 from server.errors import Refused
 from server.models import JSON, Device, among
 from server.resources import sql, store
@@ -76,18 +76,19 @@ def plain(lfdi: str) -> Lfdi:
 
 def check(entries: Sequence[Entry]) -> None:
     """Refuse entries that cannot be enrolled, as `enrol_all` does."""
-    aggregators = {device.lfdi for device in among(
+    acting = {device.lfdi for device in among(
         Device.select(Device.lfdi).where(Device.kind == AGGREGATOR), Device.lfdi,
         (entry.manager for entry in entries if entry.manager))}
-    aggregators |= {entry.lfdi for entry in entries if entry.kind == AGGREGATOR}
+    acting |= {entry.lfdi for entry in entries if entry.kind == AGGREGATOR}
     enrolled = {lfdi for lfdi, in sql.among(
         "SELECT lfdi FROM device WHERE lfdi IN ({})", (entry.lfdi for entry in entries))}
     for entry in entries:
         check_lfdi(entry.lfdi)
         if entry.lfdi in enrolled:
             raise Refused(409, f"EndDevice/lFDI: {entry.lfdi} is enrolled already, or is there twice")
-        if entry.manager and entry.manager not in aggregators:
+        if entry.manager and entry.manager not in acting:
             raise Refused(409, f"no aggregator is enrolled with the LFDI {entry.manager}")
+        aggregators.check_managed(entry.kind, entry.manager)
         enrolled.add(entry.lfdi)
         names.check_name(entry.name)
         check_pin(entry.pin)
@@ -122,11 +123,11 @@ def find(name: str) -> Device:
 
 @audit.audited("device suspend", "{lfdi} {name}", state=_state)
 def suspend(device: Device, suspended: bool = True) -> None:
-    """Refuse every request of a device from now on, or accept its requests again."""
-    with store.transaction(href(device)):
+    """Refuse every request of a device from now on, and its aggregator's for it, or accept them again."""
+    with store.transaction():
         device.state = Device.SUSPENDED if suspended else Device.ENROLLED
         device.save()
-        rerender(device)
+        aggregators.follow([device])
 
 
 @audit.audited("device restore", "{lfdi} {name}", state=_state)
@@ -164,8 +165,9 @@ def relabel_all(devices: Sequence[Device]) -> None:
                  ((JSON().db_value(device.labels), device.name, device.kind, device.id)
                   for device in devices))
         for device in devices:
+            aggregators.check_managed(device.kind, stored[device.id].manager)
             if stored[device.id].kind == AGGREGATOR != device.kind:
-                release_managed(device.lfdi)
+                aggregators.release(device)
             if stored[device.id].kind != device.kind:
                 _categorise(device)
         rerender(*devices)

@@ -16,6 +16,7 @@ from server.errors import Refused
 from server.models import vder_audience
 from server.resources import audiences, retrieve, sql, table
 from server.resources.hooks import instead
+from server.units import Href
 
 _VIEWS = tuple(row.assigned for row in table.rows.values() if row.assigned)
 _PATHS = ("WITH RECURSIVE path(vder, id, parent_id) AS ("
@@ -36,12 +37,26 @@ def paths(vders: Iterable[int]) -> dict[int, list[int]]:
     return {number: found.get(number, [number]) for number in numbers}
 
 
+@instead("LINK", "FunctionSetAssignmentsList")
+def _unlinked(hrefs: list[Href]) -> list[Href]:
+    """Return the lists of aggregators, to which nothing is assigned (CSIP 2.1, 6.1.7)."""
+    numbers = {table.number(table.parent(href)): href for href in hrefs}
+    return [numbers[number] for number, in sql.among(
+        "SELECT id FROM device WHERE id IN ({}) AND kind = ?", numbers, access.AGGREGATOR)]
+
+
 @instead("GET", *_VIEWS)
 def assigned_programs(context: RequestContext) -> ListPage:
-    """Return the programs in a list that a virtual DER assigns. Refused (404) where the caller sees none."""
+    """Return the programs in a list that a virtual DER assigns. Refused (404) where the caller sees none, or
+    only those of virtual DERs above that one, to which it does not belong."""
     row, number = context.match.row, context.parameters["vder"]
     assigning = tuple(vder_audience(vder) for vder in paths([number])[number])
     page = context.page(retrieve.Selection(table.source(row).path, audiences=assigning))
-    if not page.all:
+    if not page.all or len(assigning) > 1 and not _belongs(context.caller, number):
         raise Refused(404, access.NOT_THERE)
     return ListPage(row.element, page)
+
+
+def _belongs(caller: access.Caller, vder: int) -> bool:
+    return sql.row("SELECT 1 FROM audience WHERE lfdi = ? AND audience = ?", caller.lfdi,
+                   vder_audience(vder)) is not None

@@ -12,19 +12,17 @@ from server.errors import Refused
 from server.models import Device, Subscription
 from server.notifications import subscriptions
 from server.notifications.subscriptions import BadSubscription, Subscriber
-from server.resources import hooks, quotas, sql, store, table
+from server.resources import quotas, sql, store, table
 from server.resources.hooks import Change, after, before, instead, rebuild
 from server.units import Href
 
 
-@instead("COUNT", "SubscriptionList")
-def _counts(hrefs: list[Href]) -> dict[Href, int]:
-    """Return how many subscriptions there are; the list of who may not subscribe has no link."""
+@instead("LINK", "SubscriptionList")
+def _unlinked(hrefs: list[Href]) -> list[Href]:
+    """Return the lists of devices that are managed, which do not subscribe (CSIP 2.1, 6.1.7)."""
     numbers = {table.number(table.parent(href)): href for href in hrefs}
-    found = {number: hooks.NO_LINK if manager else count for number, manager, count in sql.among(
-        "SELECT d.id, d.manager, (SELECT count(*) FROM document s WHERE s.parent = '/edev/' || d.id "
-        "|| '/sub') FROM device d WHERE d.id IN ({})", numbers)}
-    return {href: found.get(number, 0) for number, href in numbers.items()}
+    return [numbers[number] for number, in sql.among(
+        "SELECT id FROM device WHERE id IN ({}) AND manager <> ''", numbers)]
 
 
 @instead("POST", "SubscriptionList")
@@ -82,20 +80,12 @@ def _check_quota(change: Change, lfdi: str) -> None:
 @after("PUT", "Subscription")
 def _save(change: Change) -> None:
     subscriptions.save(change.href, change.notes["columns"])
-    if change.old is None:
-        _count(change.href)
 
 
 @after("DELETE", "Subscription")
 def _forget(change: Change) -> None:
     """Forget a subscription, unless it has ended and its subscriber is still to be told."""
     sql.execute("DELETE FROM subscription WHERE href = ? AND status = 0", change.href)
-    _count(change.href)
-
-
-def _count(href: Href) -> None:
-    """Render the EndDevice again, whose link has the number of subscriptions."""
-    store.touch(table.parent(table.parent(href)))
 
 
 @after("DELETE", "EndDevice")

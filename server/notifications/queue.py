@@ -15,7 +15,7 @@ from server import alarms, clock
 from server.config import settings
 from server.models import Subscription, db, is_postgres
 from server.notifications import subscriptions
-from server.resources import sql, store
+from server.resources import sql, store, table
 from server.resources.codes import NotificationStatus
 from server.units import Instant, Seconds
 
@@ -148,9 +148,19 @@ def _refused(outcome: Outcome) -> None:
 
 
 def _gone(outcome: Outcome) -> None:
-    there = store.get(outcome.claim.resource) is not None
-    status = NotificationStatus.CANCELLED if there else NotificationStatus.RESOURCE_DELETED
+    status = NotificationStatus.CANCELLED if _exists(outcome.claim) else NotificationStatus.RESOURCE_DELETED
     subscriptions.end([outcome.claim.href], status)
+
+
+def _exists(claim: Subscription) -> bool:
+    """Return whether there is the resource of a subscription; a list is there with what is above it."""
+    href, match = claim.resource, table.match(claim.resource)
+    if match is not None and match.row.is_list:
+        href = table.parent(href)
+    if not href or store.get(href) is not None:
+        return True
+    return table.match(href) is None and sql.row(  # above what a virtual DER assigns there is only that
+        "SELECT 1 FROM virtual_der WHERE id = ?", table.number(href)) is not None
 
 
 _WAITING = (Result.FAILED, Result.UNREACHABLE, Result.GIVEN_BACK)

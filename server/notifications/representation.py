@@ -69,13 +69,18 @@ class Representations:
         for claim in claims:
             subscribers[claim.resource].add(claim.lfdi)
         everyone = set().union(*subscribers.values())
-        self._callers = {lfdi: Caller(lfdi, 0, *row) for lfdi, *row in sql.among(
-            "SELECT lfdi, id, state, kind FROM device WHERE lfdi IN ({})", everyone)}
+        rows = list(sql.among(
+            "SELECT lfdi, id, state, kind, manager FROM device WHERE lfdi IN ({})", everyone))
+        self._callers = {lfdi: Caller(lfdi, 0, *row) for lfdi, *row, _ in rows}
+        self._managed = {lfdi for lfdi, *_, manager in rows if manager}
         self._audiences = {resource: _audiences(resource, lfdis) for resource, lfdis in subscribers.items()}
         self._made: dict[tuple[object, ...], Fragment] = {}
 
     def of(self, claim: Subscription) -> Fragment:
-        """Return the resource of a notification. Refused as `current`."""
+        """Return the resource of a notification. Refused as `current`, and (404) for a subscriber that an
+        aggregator manages by now."""
+        if claim.lfdi in self._managed:
+            raise Refused(404, "its aggregator subscribes for it")
         resource, limit, edition = claim.resource, claim.item_limit, claim.edition
         caller = self._callers.get(claim.lfdi) or Caller(claim.lfdi, 0)
         audiences = self._audiences[resource].get(claim.lfdi) if caller.enrolled else None

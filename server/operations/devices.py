@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from server import audit
-from server.devices import devicelabels, enrolment, names
+from server.devices import aggregators, devicelabels, enrolment, names
 from server.errors import BadArgument
 from server.grid.fleet import devicealarms
 from server.grid.fleet.devicealarms import DeviceAlarmRow
@@ -255,9 +255,29 @@ def rate(
     return details(rated)
 
 
+@device.operation("move", role=Role.ADMINISTRATOR)
+def move(
+    devices: Annotated[Sequence[str], Arg(metavar="[DEVICE]...")] = (),
+    *,
+    aggregator: Annotated[str, Arg("The enrolled aggregator that acts for them from now on, as DEVICE; empty "
+                                   "for none.")],
+    source: Annotated[str | None, Arg("Move all devices of this aggregator, as DEVICE.",
+                                      option="from")] = None,
+) -> aggregators.MovedDevices:
+    """Let another aggregator act for devices, or none.
+
+    Who acted for them before sees nothing of theirs from then on, and its subscriptions to that end.
+    """
+    if bool(devices) == (source is not None):
+        raise BadArgument("devices", "specify either devices or `source`")
+    chosen = list(map(enrolment.find, devices)) or aggregators.managed(enrolment.find(source or ""))
+    chunks = track(list(chunked(chosen, TOGETHER)), "moving", len)
+    return aggregators.move_all(chunks, enrolment.find(aggregator) if aggregator else None)
+
+
 @device.operation("suspend", role=Role.ADMINISTRATOR)
 def suspend(device: DeviceName) -> DeviceRow:
-    """Refuse a device everything until it is restored."""
+    """Refuse a device everything until it is restored, and its aggregator what is the device's."""
     suspended = enrolment.find(device)
     enrolment.suspend(suspended)
     return row(suspended)

@@ -41,7 +41,6 @@ class Change:
     notes: dict[str, Any] = field(default_factory=dict)
 
 
-NO_LINK = -1  # the count of a list to which there is no link
 Hook = Callable[[Change], None]
 BatchHook = Callable[[list[Change]], None]
 _before: dict[tuple[str, str], list[Hook]] = defaultdict(list)
@@ -104,7 +103,8 @@ def instead(method: str, *kinds: str) -> Callable[..., Any]:
     """Register a function that the device interface calls instead of reading or writing the store.
 
     For COUNT it is given hrefs of lists, and returns by href how many items a link to each states; those are
-    left out of which each caller sees others.
+    left out of which each caller sees others. For LINK it is given hrefs of empty lists, and returns those to
+    which there is no link, since nothing will ever be in them.
     """
     def add(answer: Callable[..., Any]) -> Callable[..., Any]:
         for kind in kinds:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -11,6 +11,7 @@ from server.units import Href
 
 Data = dict[str, Any]
 Counter = Callable[[list[Href]], dict[Href, int | None]]
+Chooser = Callable[[list[Href]], Collection[Href]]
 
 
 def links_of(kinds: dict[Href, str]) -> dict[Href, Data]:
@@ -21,6 +22,7 @@ def links_of(kinds: dict[Href, str]) -> dict[Href, Data]:
     listed: dict[Href, Href] = {}  # by what a link leads to, the list whose items it counts
     active: dict[Href, Href] = {}  # and those of which it counts the active ones
     counted_by: dict[Counter, list[Href]] = defaultdict(list)
+    chosen_by: dict[Chooser, list[Href]] = defaultdict(list)
     parents = []
     for href, kind in kinds.items():
         below = links.link_rows(kind)
@@ -28,6 +30,9 @@ def links_of(kinds: dict[Href, str]) -> dict[Href, Data]:
             parents.append(href)
         for link in below:
             target = f"{href}/{link.step}"
+            chooser = hooks.instead_of("LINK", link.row.name)
+            if chooser:
+                chosen_by[chooser].append(target)
             counter = hooks.instead_of("COUNT", link.row.name)
             if counter:
                 counted_by[counter].append(target)
@@ -43,7 +48,15 @@ def links_of(kinds: dict[Href, str]) -> dict[Href, Data]:
     present = {target for target, count in counts.items() if count}
     present |= {single for single, in sql.among(
         f"SELECT href FROM document WHERE parent IN ({{}}) AND {documents.LISTED}", parents)}
-    return {href: links.links(kind, href, counts, present) for href, kind in kinds.items()}
+    unlinked = _unlinked(chosen_by, counts)
+    return {href: links.links(kind, href, counts, present, unlinked) for href, kind in kinds.items()}
+
+
+def _unlinked(chosen_by: Mapping[Chooser, list[Href]], counts: Mapping[Href, int | None]) -> set[Href]:
+    """Return the empty lists to which there is no link, by what hooks choose of them."""
+    empty = {chooser: [href for href in hrefs if not counts.get(href, 0)]
+             for chooser, hrefs in chosen_by.items()}
+    return {href for chooser, hrefs in empty.items() if hrefs for href in chooser(hrefs)}
 
 
 def _counts(lists: Iterable[Href], condition: str) -> dict[Href, int]:

@@ -1,13 +1,12 @@
 """What the server adds to a document: links with their counts, href, replyTo. Pure."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from server.resources import events, hexbinary, schema, table
 from server.resources.codes import DEVICE_RESPONSES
-from server.resources.hooks import NO_LINK
 from server.resources.table import Row
 
 Data = dict[str, Any]
@@ -38,12 +37,13 @@ def link_rows(kind: str) -> tuple[LinkSpec, ...]:
     )
 
 
-def links(kind: str, href: str, counts: Mapping[str, int | None], present: set[str]) -> Data:
+def links(kind: str, href: str, counts: Mapping[str, int | None], present: set[str],
+          unlinked: Collection[str] = ()) -> Data:
     """Return the links of a document.
 
     `counts` has the number of items by the list's href, None where each caller sees another; `present` has
-    the hrefs of the single resources that exist. A list always resolves, so its link is there, unless a hook
-    says that there is none (NO_LINK).
+    the hrefs of the single resources that exist. A list always resolves, so its link is there, unless it is
+    among the `unlinked`.
     """
     data: Data = {}
     for link in link_rows(kind):
@@ -52,7 +52,7 @@ def links(kind: str, href: str, counts: Mapping[str, int | None], present: set[s
             continue  # of a document that is elsewhere too, with nothing below it, as /sdev/di
         if link.row.is_list:
             count = counts.get(target, 0)
-            if count != NO_LINK:
+            if target not in unlinked:
                 data[link.key] = {"href": target} if count is None else {"href": target, "all": count}
         elif link.required or target in present:
             data[link.key] = {"href": target}

@@ -15,12 +15,11 @@ from typing import Any
 
 from server.config import settings
 from server.devices import names
-from server.functionsets import der
-from server.grid.groups import deviceassignments, dispatchgroups, drprograms, membershiprules, programs
+from server.grid.groups import (deviceassignments, dispatchgroups, drprograms, membershiprules,
+                                programaudiences, programs)
 from server.grid.groups.tree import Tree
-from server.models import (CHUNK, Audience, Device, Membership, VirtualDER, among, chunked, vder_audience,
-                           vder_of_audience)
-from server.resources import outbox, sql, store
+from server.models import CHUNK, Device, Membership, VirtualDER, among, chunked, vder_audience
+from server.resources import sql, store
 from server.resources.hooks import Change, after_all, before, rebuild
 
 Listing = Mapping[int, Mapping[int, bool]]
@@ -100,7 +99,7 @@ def _reconcile(devices: list[Device] | None, listing: Listing) -> int:
              ((listed, device, vder) for device, vders in listing.items() for vder, listed in vders.items()))
     affected = chosen if devices is not None else list({**left, **dict(joined)})
     deviceassignments.reconcile(affected)
-    _reconcile_audiences(affected)
+    programaudiences.reconcile(affected)
     drprograms.reconcile(affected)
     return len(joined) + sum(map(len, left.values()))
 
@@ -141,7 +140,7 @@ def join(pairs: Iterable[tuple[Device, VirtualDER]]) -> None:
               if previous[device.id].get(vder.id) is False))
     devices = list(dict.fromkeys(device for device, _ in new))
     deviceassignments.reconcile(devices)
-    _reconcile_audiences(devices)
+    programaudiences.reconcile(devices)
     drprograms.reconcile(devices)
 
 
@@ -171,31 +170,6 @@ def memberships(devices: list[int] | None) -> dict[int, dict[int, bool]]:
     return memberships_of
 
 
-def _reconcile_audiences(devices: Iterable[Device]) -> int:
-    """Make the Audience rows of devices and of their aggregators agree with the memberships.
-
-    Returns how many rows changed.
-    """
-    lfdis = {lfdi for device in devices for lfdi in (device.lfdi, device.manager) if lfdi}
-    return sum(_reconcile_audiences_of(set(chunk)) for chunk in chunked(sorted(lfdis), CHUNK))
-
-
-def _reconcile_audiences_of(lfdis: set[str]) -> int:
-    current: set[tuple[str, str]] = set()
-    for column in (Device.lfdi, Device.manager):  # one after the other, each by its index
-        query: Any = Membership.select(column, Membership.vder).join(Device).where(column.in_(lfdis))
-        current |= {(lfdi, vder_audience(vder)) for lfdi, vder in query.tuples()}
-    stored = {(row.lfdi, row.audience) for row in Audience.select().where(Audience.lfdi.in_(lfdis))
-              if vder_of_audience(row.audience)}
-    sql.insert("audience", ("lfdi", "audience"), sorted(current - stored), "ON CONFLICT DO NOTHING")
-    sql.many("DELETE FROM audience WHERE lfdi = ? AND audience = ?", stored - current)
-    outbox.audiences_changed({lfdi for lfdi, _ in current ^ stored})
-    # a DER links to the programs that its device may read, and counts them
-    der.touch(number for number, in sql.among(
-        "SELECT id FROM device WHERE lfdi IN ({})", {lfdi for lfdi, _ in current ^ stored}))
-    return len(current ^ stored)
-
-
 @after_all("POST", "EndDevice")
 @after_all("PUT", "EndDevice")
 def _follow_devices(changes: list[Change]) -> None:
@@ -214,12 +188,12 @@ def _follow_devices(changes: list[Change]) -> None:
 def _remove_device(change: Change) -> None:
     device = Device.get(Device.lfdi == change.data["lFDI"])
     Membership.delete().where(Membership.device == device).execute()
-    _reconcile_audiences([device])
+    programaudiences.reconcile([device])
 
 
 @rebuild
 def _rebuild() -> int:
-    return reconcile() + reassign() + _reconcile_audiences(list(Device.select()))
+    return reconcile() + reassign() + programaudiences.rebuild()
 
 
 def reassign() -> int:

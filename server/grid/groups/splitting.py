@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from server import audit
+from server.devices import identity
 from server.errors import Refused
 from server.grid.groups import assignments, membershiprules, membershipwork, virtualders
 from server.grid.groups.membershipwork import Progress
 from server.grid.groups.results import SplitVder
-from server.models import VirtualDER
+from server.models import Device, VirtualDER
 from server.resources import namehints, store
 
 
@@ -41,7 +42,7 @@ def _record(row: VirtualDER, label: str) -> SplitVder:
     with store.transaction():
         for child in _new_children(row, label):
             virtualders.record_new(child)
-        children = [_name(row, value) for value in _values(row, label)]
+        children = [_name(row, label, value) for value in _values(row, label)]
     return {"vder": row.name, "label": label, "children": children}
 
 
@@ -63,13 +64,23 @@ def _values(vder: VirtualDER, label: str) -> list[str]:
 def _new_children(vder: VirtualDER, label: str) -> list[VirtualDER]:
     """Return the children that are still to be created, not saved, with the numbers -1, -2, …"""
     existing = {child.name for child in vder.children}
-    missing = [value for value in _values(vder, label) if _name(vder, value) not in existing]
-    return [virtualders.new(_name(vder, value), _rule(vder, label, value), vder.id, number=-number)
+    names = {value: _name(vder, label, value) for value in _values(vder, label)}
+    missing = [value for value, name in names.items() if name not in existing]
+    return [virtualders.new(names[value], _rule(vder, label, value), vder.id, number=-number)
             for number, value in enumerate(missing, 1)]
 
 
-def _name(vder: VirtualDER, value: str) -> str:
-    return f"{vder.name} {value}"
+def _name(vder: VirtualDER, label: str, value: str) -> str:
+    """Return the name of a child. One by aggregator has that one's name; of an LFDI, the beginning says
+    enough."""
+    rule = _rule(vder, label, value)
+    there = next((child.name for child in vder.children if child.rule == rule), None)
+    if there is not None:
+        return str(there)
+    if label == "manager":
+        aggregator = Device.get_or_none(Device.lfdi == value)
+        value = aggregator.name if aggregator is not None and aggregator.name else value
+    return f"{vder.name} {value[:8] if identity.is_lfdi(value) else value}"
 
 
 def _rule(vder: VirtualDER, label: str, value: str) -> str:

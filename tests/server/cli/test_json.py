@@ -43,6 +43,7 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("device list", "", ""),
     ("device show", "d1", ""),
     ("device label", "spare phase=a", ""),
+    ("device move", "spare --aggregator=", ""),
     ("device alarms", "", ""),
     ("device rate", "d1 --capacity 9000", ""),
     ("device suspend", "spare", ""),

@@ -43,6 +43,7 @@ CHANGES = {
     "enrol --from": ("{devices}", "device enrol", "2 devices"),
     "device rate": ("one --max-injection 4kW", "device rate", ONE),
     "device label": ("one feeder=F2 --name uno", "device label", ONE),
+    "device move": ("one --aggregator fleet", "device move", f"1 devices to {peers.lfdi(7)}"),
     "device suspend": ("one", "device suspend", ONE),
     "device restore": ("two", "device restore", TWO),
     "device erase": ("one --yes", "device erase", peers.lfdi(1)),
@@ -260,6 +261,7 @@ def make_street(peer: Any) -> None:
         "subscribedResource": "/derp", "encoding": 0, "level": "+S1", "limit": 1,
         "notificationURI": "https://10.0.0.1/n"}).status == 201
     lastcontact.flush()
+    enrolment.enrol(peers.lfdi(7), name="fleet", kind=enrolment.AGGREGATOR)
     create_order("solar", 600, limit=50.0)
     DispatchOrder.update(clipped_w=-500.0).execute()
     signals.put("street", "imbalance", [1000.0] * 96, NOON, 900)

@@ -2,15 +2,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from certs import dev
 from server.config import settings
 from server.grid.groups import virtualders
 from server.models import Subscription
 from server.notifications import expansion
 from tests.peers import Peer
 from tests.server.notifications.receiver import Receiver, receiving
+
+
+@pytest.fixture(scope="session")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("certs") / "tree"
+    dev.make_dev(path)
+    return path
+
+
+@pytest.fixture
+def credentials(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, file in (("certificate", "server.pem"), ("key", "server.key"), ("client_ca", "ca.pem")):
+        monkeypatch.setattr(settings, name, str(tree / file))
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from tests.peers import Peer
 from tests.server.notifications.conftest import subscribe
 from tests.server.notifications.receiver import Receiver, receiving
 
+pytestmark = pytest.mark.usefixtures("credentials")
 CONNECT = {"opModConnect": True}
 
 
@@ -35,19 +36,6 @@ def put_program(primacy: int) -> None:
     document = store.get("/derp/1")
     assert document is not None
     store.put("/derp/1", {**document.submitted, "primacy": primacy})
-
-
-@pytest.fixture(scope="session")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("certs") / "tree"
-    dev.make_dev(path)
-    return path
-
-
-@pytest.fixture(autouse=True)
-def credentials(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, file in (("certificate", "server.pem"), ("key", "server.key"), ("client_ca", "ca.pem")):
-        monkeypatch.setattr(settings, name, str(tree / file))
 
 
 def context(tree: Path, suites: str = "ECDHE-ECDSA-AES128-CCM8:@SECLEVEL=0") -> ssl.SSLContext:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.devices import enrolment
+from server.devices import aggregators, enrolment
 from server.errors import Refused
 from server.grid.balance import areasettings, controller
 from server.grid.groups import membershiprules, splitting, virtualders
@@ -39,6 +39,18 @@ def test_each_value_has_a_child_that_new_members_join() -> None:
     assert members("street battery") == ["d1", "d3", "new"]
     assert splitting.split("street", "kind")["children"] == ["street battery", "street pv"]
     assert virtualders.show("street battery")["primacy"] == virtualders.show("street")["primacy"] - 1
+
+
+@pytest.mark.usefixtures("street")
+def test_the_children_of_identities_have_short_names() -> None:
+    for number, name in ((100, "north"), (101, "")):
+        manager = enrolment.enrol(peers.lfdi(number), name=name, kind="aggregator")
+        aggregators.move([enrolment.find(f"d{number - 99}")], manager)
+    unnamed = f"street {peers.lfdi(101)[:8]}"
+    assert set(splitting.split("street", "manager")["children"]) == {"street north", unnamed}
+    assert (members("street north"), members(unnamed)) == (["d1"], ["d2"])
+    enrolment.relabel(enrolment.find("north"), {}, name="south")
+    assert set(splitting.split("street", "manager")["children"]) == {"street north", unnamed}
 
 
 @pytest.mark.usefixtures("street")
