@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from server import alarms, auditarchive, clock, diskspace, logs, timekeeping
 from server.config import settings
 from server.config.checks import masked
-from server.grid.balance import controller
+from server.grid.balance import controller, preparation
 from server.grid.controls import envelopepublication
 from server.grid.dispatch import orderreckoning, orderwork
 from server.grid.fleet import inferredcapacity
@@ -38,8 +38,9 @@ RETRY_S = 60  # until a duty that failed is tried again
 def turn() -> int:
     """Watch clock and disk, clear alarms that are over, render what time has changed, infer capacities, sum
     up readings, learn what storage does by itself and how thermal loads follow the weather, decide the steps
-    of the areas that are due, go on with changes of members and with orders whose maker has ended, reckon
-    those again that wait for first readings, and publish the next limits of connection points.
+    of the areas that are due, make the programs of single devices that further steps need, go on with changes
+    of members and with orders whose maker has ended, reckon those again that wait for first readings, and
+    publish the next limits of connection points.
 
     A duty that fails unexpectedly is logged, raised as an alarm, and tried again after RETRY_S; the others go
     on. Return how many lists, capacities, intervals, steps and devices that was.
@@ -71,6 +72,7 @@ DUTIES: dict[str, Callable[[], int]] = {
     "learning what storage does by itself": defaultbehaviour.learn_due,
     "learning how thermal loads follow the weather": thermallearning.learn_due,
     "the balance": controller.run_due,
+    "preparing programs of single devices": preparation.prepare_due,
     "joining and leaving virtual DERs": membershipwork.finish_all,
     "publishing orders": orderwork.finish_all,
     "reckoning orders": orderreckoning.reckon_due,
@@ -96,8 +98,9 @@ def perform(name: str, duty: Callable[[], int]) -> int:
 
 
 def forget() -> None:
-    """Try every duty again that failed a short time ago."""
+    """Try every duty again that failed a short time ago, or found nothing to do."""
     _retry_at.clear()
+    preparation.forget()
 
 
 def purge() -> int:

@@ -74,7 +74,7 @@ def _storage_commands(
         return
     # more than what is wanted, by the part that each delivered of late
     injection_w = -step.powers.batteries[batteries] / step.state.storage.response_rate[batteries]
-    if step.powers.percent is None or not _broadcast_reaches_storage_only(vder):
+    if step.powers.percent is None or not broadcast_reaches_storage_only(vder):
         shares = _single_battery_shares(vder, step, batteries, injection_w, lfdis)
         yield IssuedCommand("watts", float(injection_w.sum()), DEVICE, shares)
         return
@@ -109,7 +109,7 @@ def _single_battery_shares(
     ]
 
 
-def _broadcast_reaches_storage_only(vder: VirtualDER) -> bool:
+def broadcast_reaches_storage_only(vder: VirtualDER) -> bool:
     """Whether only batteries would follow an opModFixedW that is sent to all of a virtual DER.
 
     Batteries that the plan leaves out follow it too, which does no harm.

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from server import clock, models
 from server.config import settings
 from server.devices import enrolment
-from server.grid.balance import areasettings, controller
+from server.grid.balance import areasettings, controller, preparation
 from server.grid.dispatch import ordercreation
 from server.grid.dispatch.orderrequest import OrderRequest
 from server.grid.groups import virtualders
@@ -71,6 +71,7 @@ def measure() -> Iterator[Operation]:
     signals.put(population.AREA, "imbalance", [-SURPLUS_W * total] * 8, start, STEP_S)
     areasettings.set_automatic(population.AREA)
     area = virtualders.find(population.AREA)
+    yield _measure("programs of single devices, ahead of the first step", total, prepare)
     for name, step in (("first", start), ("second", start + STEP_S)):
         # else they are out of contact by then, and the step has nobody to publish for
         sql.execute("UPDATE device SET last_contact_at = ?", step)
@@ -91,6 +92,12 @@ def order(count: int) -> None:
     ordercreation.create_order(OrderRequest(
         vder=CHOSEN, quantity="watts", value=1000.0 * count, duration_s=900, start=clock.now() + 3600,
         addressing="device"))
+
+
+def prepare() -> None:
+    """Make what a step needs of single devices, as the worker does before."""
+    while preparation.prepare_due():
+        pass
 
 
 def make_due() -> None:
