@@ -158,6 +158,10 @@ _DECLARATIONS = (
             help="time between posts of readings (postRate), unless `post-rate` sets another for a device"),
     Setting(name="list_limit", group=DEVICES, default=1, unit="items", least=1, most=255,
             help="items that a GET of a list returns without the parameter l", why="IEEE 2030.5-2018, 4.6"),
+    Setting(name="ignore_accept", group=DEVICES, default=False, unit="yes/no",
+            help="a request whose Accept names no XML at all is answered in XML, and not with 406; for "
+                 "clients on libraries that always send Accept: application/json or text/html",
+            why="a client that cannot read XML learns so at once"),
     Setting(name="log_events", group=DEVICES, default=100, unit="LogEvents", least=10, most=1_000_000,
             help="LogEvents kept for each device; the oldest are removed first"),
     Setting(name="timezone", group=DEVICES, default="UTC", unit="time zone", check=checks.TIME_ZONE,

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
+from server.config import settings
 from server.errors import Refused
 from server.protocol.message import REASON_CODES
 from server.resources import codec
@@ -35,7 +36,7 @@ def edition(environ: Mapping[str, Any]) -> int:
     """Return the edition of the standard for the answer to a request (its WSGI environ): 2023 or 2018.
 
     It is 2023 where the first XML type in Accept, or without Accept the Content-Type of the request, has
-    level=-S2. Refused (406) where Accept has no XML type.
+    level=-S2. Refused (406) where Accept has no XML type, or where it is ignored, EXI alone.
     """
     accept = environ.get("HTTP_ACCEPT")
     if not accept or accept == SEP_XML:
@@ -45,6 +46,8 @@ def edition(environ: Mapping[str, Any]) -> int:
             ("application/sep+xml", "*/*", "application/*", "application/xml", "text/xml")
         ):
             return _edition(part)
+    if settings.ignore_accept and "exi" not in accept.lower():
+        return _edition("")
     raise Refused(406, f"answers are {SEP_XML}, which Accept: {accept} does not take")
 
 

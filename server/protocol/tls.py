@@ -152,7 +152,7 @@ def accept_certificate(
     The faults are appended to the list that is the connection's app data.
     """
     if not valid:
-        fault = openssl_fault(error)
+        fault = openssl_fault(error, depth)
     elif certificate_id(certificate.to_cryptography()) in revoked:
         fault = REVOKED_FAULT
     elif depth == 0:

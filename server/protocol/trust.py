@@ -38,6 +38,10 @@ UNSUPPORTED, REVOKED = 26, 23
 """X509_V_ERR_INVALID_PURPOSE and X509_V_ERR_CERT_REVOKED, for which OpenSSL sends the alerts
 unsupported_certificate and certificate_revoked (RFC 5246, 7.2.2)."""
 
+_NO_ISSUER = 20  # X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY
+_LEAF_ALONE = (": it came without its issuer's, and client_ca has none that has signed it. Where the authority is "
+               "trusted, let the client send its chain, or add the issuer to client_ca")
+
 
 class Untrusted(Exception):
     """A certificate is not accepted. The message says why, without showing the certificate."""
@@ -118,9 +122,11 @@ def usage_fault(extensions: Extensions) -> str:
     return ""
 
 
-def openssl_fault(error: int) -> str:
-    """Return OpenSSL's message for an error of a chain, which pyOpenSSL shows in its exceptions only."""
-    return str(ffi.string(lib.X509_verify_cert_error_string(error)).decode())
+def openssl_fault(error: int, depth: int) -> str:
+    """Return OpenSSL's message for an error of a chain, which pyOpenSSL shows in its exceptions only, and what
+    to do where the client has sent none of the certificates above its own (depth 0)."""
+    message = str(ffi.string(lib.X509_verify_cert_error_string(error)).decode())
+    return f"{message}{_LEAF_ALONE}" if error == _NO_ISSUER and depth == 0 else message
 
 
 def extensions_of(certificate: x509.Certificate) -> Extensions:
@@ -147,7 +153,8 @@ class Authorities:
             )
             chain = crypto.X509StoreContext(self.store, device, issuers).get_verified_chain()
         except crypto.X509StoreContextError as error:
-            raise Untrusted(str(error)) from None
+            code, depth, _ = error.errors
+            raise Untrusted(openssl_fault(code, depth)) from None
         except ValueError:
             raise Untrusted("this is not a certificate") from None
         fault = chain_fault([

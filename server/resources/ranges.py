@@ -26,6 +26,9 @@ RANGES = {
         FIRST, YEAR_10000 - LONGEST_S - 1,
         "is not an instant in seconds since 1970. Send seconds, not milliseconds."),
     "PowerOfTenMultiplierType": Range(-9, 9, "is not a multiplier from -9 to 9."),
+    "OneHourRangeType": Range(-3600, 3600, "is more than an hour either way, in seconds."),
+    "PerCent": Range(0, 10_000, "is not a percentage in hundredths, from 0 to 10000."),
+    "SignedPerCent": Range(-10_000, 10_000, "is not a percentage in hundredths, from -10000 to 10000."),
 }
 
 

@@ -88,6 +88,22 @@ def test_an_issuer_alone_can_be_trusted() -> None:
         trusted.verify(ca.device(MANUFACTURER, b"1").der)
 
 
+def test_a_device_s_certificate_without_its_issuer_s_says_what_to_do() -> None:
+    """Some clients send their own certificate alone: client_ca may hold their issuers. A chain that leads
+    elsewhere is another fault."""
+    with pytest.raises(Untrusted, match="let the client send its chain, or add the issuer to client_ca"):
+        Authorities(ROOT.pem()).verify(DEVICE.der)
+    Authorities(ROOT.pem() + ISSUER.pem()).verify(DEVICE.der)
+    with pytest.raises(Untrusted) as refused:
+        Authorities(ca.root("other").pem()).verify(*bad_chain())
+    assert "client_ca" not in str(refused.value)
+
+
+def bad_chain() -> tuple[bytes, list[bytes]]:
+    own, *between = bad.presented(DEVICE).ders
+    return own, between
+
+
 @pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl on this machine")
 @pytest.mark.parametrize("holder", [DEVICE, ca.aggregator(ISSUER, "aggregator"), ca.device(ROOT, b"1")])
 def test_openssl_agrees(holder: Holder, tmp_path: Path) -> None:

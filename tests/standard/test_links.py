@@ -112,6 +112,14 @@ def test_links_of_every_resource_resolve(owner: Peer) -> None:
     assert kinds(hrefs) >= wanted, wanted - kinds(hrefs)
 
 
+def test_every_link_to_a_list_says_how_many_there_are(owner: Peer) -> None:
+    """The schema's ListLink: `all` is there where the list is of this server, and agrees with it."""
+    for href, reply in crawl(owner).items():
+        for key, to, element in links(reply.data):
+            if key.endswith("ListLink"):
+                assert element.get("all") == owner.get(to).data["all"], (href, key)
+
+
 @pytest.mark.parametrize("later", [600, 86400, 400 * 86400])
 def test_the_same_later(owner: Peer, later: int) -> None:
     clock.advance(later)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from server.config import settings
 from server.models import db
 from server.protocol import app
 from server.resources import codec, schema, table
@@ -193,6 +194,15 @@ def test_accept(device: Peer) -> None:
         reply = device.get("/dcap", Accept=header)
         assert reply.status == status, header
         assert reply.name == ("DeviceCapability" if reply.status == 200 else "Error"), header
+
+
+def test_accept_of_no_xml_may_be_ignored(device: Peer) -> None:
+    """RFC 9110, 12.5.1: a server may answer as if there were no Accept; some libraries always send one. A client
+    of EXI alone could not read the answer."""
+    settings.ignore_accept = True
+    for header in ACCEPTS:
+        reply = device.get("/dcap", Accept=header)
+        assert reply.status == (406 if header == "application/sep-exi" else 200), header
 
 
 PATHS = ["/", "/dcap/", "/DCAP", "/edev/01x", "/edev/-1", "/edev/1/", "/edev/1/der/1/unheard", "/favicon.ico",

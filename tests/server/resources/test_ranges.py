@@ -10,6 +10,7 @@ from server.resources import codec, ranges, schema
 from server.resources.schema import SEP
 
 TIME, MULTIPLIER = ranges.RANGES["TimeType"], ranges.RANGES["PowerOfTenMultiplierType"]
+HOUR, PER_CENT, SIGNED = (ranges.RANGES[name] for name in ("OneHourRangeType", "PerCent", "SignedPerCent"))
 
 
 def status(instant: int) -> bytes:
@@ -21,12 +22,27 @@ def availability(multiplier: int) -> bytes:
             "</multiplier><value>1</value></statWAvail></DERAvailability>").encode()
 
 
-@pytest.mark.parametrize("make, allowed", [(status, TIME), (availability, MULTIPLIER)])
+def control(randomize_start_s: int = 0, fixed_w: int = 0) -> bytes:
+    return (f'<DERControl xmlns="{SEP}"><mRID>01</mRID><creationTime>1</creationTime><EventStatus><currentStatus>0'
+            "</currentStatus><dateTime>1</dateTime><potentiallySuperseded>false</potentiallySuperseded>"
+            "</EventStatus><interval><duration>1</duration><start>1</start></interval><randomizeStart>"
+            f"{randomize_start_s}</randomizeStart><DERControlBase><opModFixedW>{fixed_w}</opModFixedW>"
+            "</DERControlBase></DERControl>").encode()
+
+
+def reserve(hundredths: int) -> bytes:
+    return (f'<DERAvailability xmlns="{SEP}"><readingTime>1</readingTime><reservePercent>{hundredths}'
+            "</reservePercent></DERAvailability>").encode()
+
+
+@pytest.mark.parametrize("make, allowed", [
+    (status, TIME), (availability, MULTIPLIER), (control, HOUR), (reserve, PER_CENT),
+    (lambda hundredths: control(fixed_w=hundredths), SIGNED)])
 def test_the_ends_of_a_range_belong_to_it(make, allowed):
     for value in (allowed.least, allowed.most):
         codec.decode(make(value))
     for value in (allowed.least - 1, allowed.most + 1):
-        with pytest.raises(Refused, match=f"line 1: DER.*: {value} is not") as refused:
+        with pytest.raises(Refused, match=f"line 1: DER.*: {value} is (not|more)|UInt16") as refused:
             codec.decode(make(value))
         assert refused.value.status == 400
 

@@ -16,6 +16,17 @@ def test_a_primacy_is_an_octet(primacy: int) -> None:
         vdervalidation.check_primacy(primacy)
 
 
+@pytest.mark.parametrize("name, taken", [("a" * 32, True), ("é" * 16, True), ("é" * 17, False),
+                                         ("a" * 33, False), ("42", False), ("", False)])
+def test_a_name_fits_the_description_of_a_program(server: None, name: str, taken: bool) -> None:
+    """The schema's String32 is of 32 octets."""
+    if taken:
+        assert vdervalidation.check_name(name) == name
+    else:
+        with pytest.raises(Refused, match="a name has 1 to 32 characters"):
+            vdervalidation.check_name(name)
+
+
 @pytest.mark.parametrize("limit, checked", [(None, None), (math.inf, None), (0, 0), (5.5, 5.5)])
 def test_no_limit_is_none_or_infinity(limit: float | None, checked: float | None) -> None:
     assert vdervalidation.check_limit(limit) == checked
