@@ -43,4 +43,5 @@ class Aggregator(Client):
                 self._on_event(Trace(int(now), event_client.model.name, "enrolled", end_device["href"]))
                 self.polls.forget(self.dcap)    # a server may show more to devices that it knows
             modes = event_client.model.modes
-            event_client.discovered = discovery.discover(self.polls, end_device, rate, modes)
+            event_client.discovered = discovery.discover(
+                self.polls, end_device, rate, modes, self.time_href)

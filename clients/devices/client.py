@@ -46,6 +46,7 @@ class Client:
         self.timebase = Timebase(rate, start, start)
         self.polls = Poller(self._get, lambda: self.now)
         self.root: Root | None = None
+        self.time_href: str | None = None
         self._failures = 0
         self._retry_at = self._polls_due = 0.0
 
@@ -151,7 +152,9 @@ class Client:
     def _get(self, href: str) -> Reply:
         sent_at = self._clock()
         reply = self._connection.get(href)
-        if reply.name == "Time":
+        if reply.name == "DeviceCapability":
+            self.time_href = discovery.link_href(reply.data, "TimeLink")
+        elif reply.name == "Time" and href == self.time_href:  # and not that of an assignment
             self._set_clock(reply.data, (sent_at + self._clock()) / 2)
         return reply
 

@@ -59,7 +59,8 @@ class Device(Client):
             self._register(root)
             return
         rate = self.polls.rate(root.end_device_list or "")
-        discovered = discovery.discover(self.polls, end_device, rate, self.model.modes)
+        discovered = discovery.discover(
+            self.polls, end_device, rate, self.model.modes, self.time_href)
         if not self._check_pin(discovered, now):
             self.event_client.discovered = None
             return

@@ -38,6 +38,7 @@ class Event(NamedTuple):
     `ends_early_at` is the instant at which a cancellation or the server's own supersession takes effect,
     `status` says which of them. `ramp_tms` is rampTms, in hundredths of a second. Only load controls have
     `mandatory` (the customer may not opt out) and `max_override_s` (how long they may be overridden).
+    `ahead_s` is by how much the Time of its assignment, in which it was published, is ahead of these seconds.
     """
     mRID: str
     program: str
@@ -54,6 +55,7 @@ class Event(NamedTuple):
     kind: str = DER_CONTROL
     mandatory: bool = False
     max_override_s: int = 0
+    ahead_s: int = 0
 
     @property
     def claimed_modes(self) -> frozenset[str]:
@@ -101,6 +103,7 @@ def program_events(
     lfdi: str,
     category: int,
     kind: str = DER_CONTROL,
+    ahead_s: int = 0,
 ) -> list[Event]:
     """Return the events of one program, all of one kind, as they apply to the device with this LFDI.
 
@@ -118,7 +121,14 @@ def program_events(
             specified_end = control["interval"]["start"] + control["interval"]["duration"]
             effective_ends[specified_end] = event.end
         events.append(event)
-    return events
+    return [_by_own_clock(event, ahead_s) for event in events] if ahead_s else events
+
+
+def _by_own_clock(event: Event, ahead_s: int) -> Event:
+    """Return an event with its times by the client's clock, of which the Time that they are in is ahead."""
+    early = event.ends_early_at
+    return event._replace(start=event.start - ahead_s, end=event.end - ahead_s, ahead_s=ahead_s,
+                          ends_early_at=None if early is None else early - ahead_s)
 
 
 def _event(

@@ -38,7 +38,8 @@ def response(transition: Transition, lfdi: str, applied: dict[str, Any] | None =
 
     `applied` are the elements that report which load control was applied.
     """
-    document = {"createdDateTime": transition.at, "endDeviceLFDI": lfdi, "status": transition.status,
+    at = transition.at + transition.event.ahead_s  # by the Time of the assignment
+    document = {"createdDateTime": at, "endDeviceLFDI": lfdi, "status": transition.status,
                 "subject": transition.event.mRID}
     if transition.event.kind == END_DEVICE_CONTROL and transition.status in _APPLIED_STATUSES:
         document |= applied or {}

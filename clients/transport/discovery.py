@@ -13,6 +13,7 @@ from clients.events.curves import Curve
 from clients.events.events import (DER_CONTROL, END_DEVICE_CONTROL, FLOW_RESERVATION_RESPONSE, Event,
                                    program_events)
 from clients.transport.polling import DEFAULT_RATE, Poller
+from clients.transport.timebase import RESOLUTION_S
 
 Data = dict[str, Any]
 
@@ -31,6 +32,7 @@ class Program(NamedTuple):
 
     That is a DERProgram with its default (None for none), its controls and its curves; or a
     DemandResponseProgram; or the list of FlowReservationResponses of a device, which has no program.
+    `ahead_s` is by how much the Time of its assignment is ahead of the server's.
     """
     href: str
     primacy: int
@@ -39,6 +41,7 @@ class Program(NamedTuple):
     controls: list[Data]
     curves: dict[str, Curve]
     kind: str = DER_CONTROL
+    ahead_s: int = 0
 
 
 class DiscoveredDevice(NamedTuple):
@@ -64,7 +67,8 @@ class DiscoveredDevice(NamedTuple):
             event
             for program in self.programs
             for event in program_events(
-                program.href, program.primacy, program.controls, lfdi, category, program.kind
+                program.href, program.primacy, program.controls, lfdi, category, program.kind,
+                program.ahead_s
             )
         ]
 
@@ -104,16 +108,18 @@ def own_end_device(devices: list[Data], lfdi: str) -> Data | None:
 
 
 def discover(
-    polls: Poller, device: Data, rate: int = DEFAULT_RATE, modes: frozenset[str] = frozenset()
+    polls: Poller, device: Data, rate: int = DEFAULT_RATE, modes: frozenset[str] = frozenset(),
+    own_time: str | None = None
 ) -> DiscoveredDevice:
     """Read what an EndDevice links: its Registration, its DERs, and the programs of its assignments, each
     program once.
 
     Load controls and flow reservations are read only for a device that supports one of their `modes`.
+    `own_time` is the href of the Time that the client's clock follows.
     """
     registration = link_href(device, "RegistrationLink")
     ders = link_href(device, "DERListLink")
-    programs = _assigned_programs(polls, device, rate, modes)
+    programs = _assigned_programs(polls, device, rate, modes, own_time)
     responses = link_href(device, "FlowReservationResponseListLink") if reservation.MODE in modes else None
     if responses:
         items = polls.read_list(responses, FLOW_RESERVATION_RESPONSE, rate)[FLOW_RESERVATION_RESPONSE]
@@ -135,7 +141,7 @@ def _reservation_requests(polls: Poller, device: Data, rate: int) -> list[Data]:
 
 
 def _assigned_programs(
-    polls: Poller, device: Data, rate: int, modes: frozenset[str]
+    polls: Poller, device: Data, rate: int, modes: frozenset[str], own_time: str | None
 ) -> dict[str, Program]:
     """Read the programs of a device's FunctionSetAssignments, by href."""
     assignments = link_href(device, "FunctionSetAssignmentsListLink")
@@ -149,9 +155,18 @@ def _assigned_programs(
         if modes & loadcontrol.MODES:
             href = link_href(assignment, "DemandResponseProgramListLink")
             assigned += _demand_response_programs(polls, href, rate_below)
+        ahead_s = _ahead_s(polls, link_href(assignment, "TimeLink"), own_time, rate_below)
         for program in assigned:
-            programs.setdefault(program.href, program)
+            programs.setdefault(program.href, program._replace(ahead_s=ahead_s))
     return programs
+
+
+def _ahead_s(polls: Poller, time: str | None, own_time: str | None, rate: int) -> int:
+    """Return by how many seconds the Time of an assignment is ahead of the client's clock (9.2.3)."""
+    if time is None or time == own_time:
+        return 0
+    ahead_s = polls.read(time, rate)["currentTime"] - polls.read_at(time)
+    return round(ahead_s) if abs(ahead_s) > RESOLUTION_S else 0
 
 
 def _der_programs(polls: Poller, href: str | None, rate: int) -> list[Program]:

@@ -18,10 +18,12 @@ PAGE_SIZE = 255
 
 
 class CachedDocument(NamedTuple):
-    """A document as last read, the server second at which it is due, and its rate in seconds."""
+    """A document as last read, the server second at which it is due, its rate in seconds, and the server
+    second at which it was read."""
     data: dict[str, Any]
     due: float
     rate: int
+    read_at: float
 
 
 class Poller:
@@ -53,7 +55,8 @@ class Poller:
     def shift_clock(self, seconds: float) -> None:
         """Follow a server whose clock was set by so many seconds: what was due in a minute still is."""
         self._cache = {
-            href: cached._replace(due=cached.due + seconds) for href, cached in self._cache.items()
+            href: cached._replace(due=cached.due + seconds, read_at=cached.read_at + seconds)
+            for href, cached in self._cache.items()
         }
 
     def read(self, href: str, rate: int = DEFAULT_RATE) -> dict[str, Any]:
@@ -72,13 +75,18 @@ class Poller:
         """Return the rate, in seconds, at which an href that was read is polled."""
         return self._cache[href].rate if href in self._cache else DEFAULT_RATE
 
+    def read_at(self, href: str) -> float:
+        """Return the server second at which a document was last read."""
+        return self._cache[href].read_at
+
     def _cached(self, href: str, rate: int, read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         self._used.add(href)
         cached = self._cache.get(href)
         if cached is None or self._now() >= cached.due:
             data = read()
             own_rate = data.get("pollRate") or rate
-            cached = self._cache[href] = CachedDocument(data, self._now() + own_rate, own_rate)
+            now = self._now()
+            cached = self._cache[href] = CachedDocument(data, now + own_rate, own_rate, now)
         return cached.data
 
     def _pages(self, href: str, item: str) -> dict[str, Any]:

@@ -39,8 +39,8 @@ UNSUPPORTED, REVOKED = 26, 23
 unsupported_certificate and certificate_revoked (RFC 5246, 7.2.2)."""
 
 _NO_ISSUER = 20  # X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY
-_LEAF_ALONE = (": it came without its issuer's, and client_ca has none that has signed it. Where the authority is "
-               "trusted, let the client send its chain, or add the issuer to client_ca")
+_LEAF_ALONE = (": it came without its issuer's, and client_ca has none that has signed it. Where the "
+               "authority is trusted, let the client send its chain, or add the issuer to client_ca")
 
 
 class Untrusted(Exception):
@@ -123,8 +123,10 @@ def usage_fault(extensions: Extensions) -> str:
 
 
 def openssl_fault(error: int, depth: int) -> str:
-    """Return OpenSSL's message for an error of a chain, which pyOpenSSL shows in its exceptions only, and what
-    to do where the client has sent none of the certificates above its own (depth 0)."""
+    """Return OpenSSL's message for an error of a chain, which pyOpenSSL shows in its exceptions only.
+
+    It says what to do where the client has sent none of the certificates above its own (depth 0).
+    """
     message = str(ffi.string(lib.X509_verify_cert_error_string(error)).decode())
     return f"{message}{_LEAF_ALONE}" if error == _NO_ISSUER and depth == 0 else message
 

@@ -225,6 +225,12 @@ def in_order(row: Row, item: Row, listed: list[dict[str, Any]]) -> list[dict[str
     return listed
 
 
+def test_what_is_no_list_ignores_parameters_of_lists(device: Peer) -> None:
+    """4.7: s, a and l are for lists; what is none is served whole."""
+    for href in ("/tm", "/dcap", "/edev/1", "/edev/1/der/1/ders", "/sdev/di"):
+        assert device.get(f"{href}?s=5&l=0&a={NOON}").body == device.get(href).body, href
+
+
 def test_devices_are_listed_by_their_last_change_and_then_by_sfdi(server: None, peer: Any) -> None:
     """8.5.2, table 21: changedTime descending, sFDI ascending, href ascending; and `a`, since the first key
     is a time (4.7; CSIP CORE-004 asks for an empty list after the present time)."""

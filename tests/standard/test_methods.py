@@ -197,8 +197,8 @@ def test_accept(device: Peer) -> None:
 
 
 def test_accept_of_no_xml_may_be_ignored(device: Peer) -> None:
-    """RFC 9110, 12.5.1: a server may answer as if there were no Accept; some libraries always send one. A client
-    of EXI alone could not read the answer."""
+    """RFC 9110, 12.5.1: a server may answer as if there were no Accept; some libraries always send one. A
+    client of EXI alone could not read the answer."""
     settings.ignore_accept = True
     for header in ACCEPTS:
         reply = device.get("/dcap", Accept=header)

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ IDS = {f"{kind}-{number:03}" for kind, numbers in NUMBERS.items() for number in 
 REASONS = ("none yet: ", "not here: ", "a client's: ", "open: ")
 
 
+@lru_cache(maxsize=None)
 def functions(path: Path) -> set[str]:
     return {node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)}
 

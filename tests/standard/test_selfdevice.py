@@ -1,7 +1,12 @@
 """SelfDevice: the server as a device, and who may write there (IEEE 2030.5-2018, 8.4 and 9.3)."""
 from __future__ import annotations
 
+from pathlib import Path
+
+from certs import authority
 from server import clock
+from server.config import settings
+from server.devices import identity
 from server.resources import hooks, schema
 from tests.peers import Peer
 
@@ -16,6 +21,18 @@ def test_a_server_has_a_device_information_of_itself(device: Peer) -> None:
                 if field.required and field.edition != 2023}
     assert required <= reply.data.keys() and "SupportedLocaleListLink" not in reply.data
     assert device.get("/edev/1/di").data["SupportedLocaleListLink"]["href"] == "/edev/1/di/loc"
+
+
+def test_the_server_is_who_its_certificate_says(device: Peer, tmp_path: Path) -> None:
+    """The schema's SelfDevice: sFDI and lFDI of the certificate that it presents; a start with another one
+    changes them."""
+    certificate = authority.server(authority.root("root"), ["localhost"])
+    settings.certificate = str(tmp_path / "server.pem")
+    Path(settings.certificate).write_bytes(certificate.pem())
+    hooks.run_seeds()
+    own = device.get("/sdev").data
+    assert (own["lFDI"], own["sFDI"]) == (identity.lfdi(certificate.der), identity.sfdi(own["lFDI"]))
+    assert device.get("/sdev/di").data["lFDI"] == own["lFDI"]
 
 
 def test_what_is_below_self_device_is_the_server_s(device: Peer) -> None:

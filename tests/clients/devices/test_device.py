@@ -14,6 +14,7 @@ from clients.devices.inverter import Inverter
 from clients.devices.thermostat import Thermostat
 from clients.reports.reporter import Trace
 from clients.simulation.weather import Site
+from clients.transport.mtls import HttpReply
 from server import clock
 from server.config import settings
 from server.devices import enddevices, enrolment
@@ -161,6 +162,31 @@ def test_a_control_is_followed_and_answered(enrolled: DeviceFixture) -> None:
     assert enrolled.model.injection_w > 1000
     assert responses() == [(120, 1), (210, 2), (510, 3)]
     assert enrolled.details("control") == ["opModMaxLimW 1000", "nothing"]
+
+
+def test_an_assignment_s_own_time_rules_its_events(
+    enrolled: DeviceFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """9.2.3: by a Time that is ten minutes ahead an event begins ten minutes earlier, and is answered in that
+    Time; the device's clock stays the server's."""
+    exchange = enrolled.transport.exchange
+
+    def elsewhere(method: str, href: str, body: bytes | None, headers: dict[str, str]) -> HttpReply:
+        if href != "/tm2":
+            reply = exchange(method, href, body, headers)
+            own, other = b'<TimeLink href="/tm"/>', b'<TimeLink href="/tm2"/>'
+            return reply._replace(body=reply.body.replace(own, other)) if "/fsa" in href else reply
+        reply, now = exchange(method, "/tm", body, {}), clock.now()
+        own, other = b"<currentTime>%d" % now, b"<currentTime>%d" % (now + 600)
+        return reply._replace(body=reply.body.replace(own, other))
+    monkeypatch.setattr(enrolled.transport, "exchange", elsewhere)
+    noon = clock.now()
+    post("street", 1200, 300, opModMaxLimW=0)
+    enrolled.run(1199)
+    assert ("GET", "/tm2") not in enrolled.transport.requests
+    assert [status for _, status in responses()] == [1, 2, 3]
+    assert [second - noon % 43200 for second, _ in responses()][1:] == [1200, 1500]
+    assert abs(enrolled.device.now - clock.precise()) < 1
 
 
 def test_a_ramp_takes_its_time(enrolled: DeviceFixture) -> None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from clients.events.responses import response
+from clients.events.schedule import Transition
 from clients.transport import discovery
 from clients.transport.connection import Reply
 from clients.transport.polling import Poller
@@ -89,6 +93,20 @@ def test_a_device_leads_to_its_programs_each_once_and_nearest_first() -> None:
         ("/far", 9, 1)
     ]
     assert programs.curves()["/x9"].points == ((1, 2),)
+
+
+@pytest.mark.parametrize("current, start", [(605, -604), (2, 1)])
+def test_events_of_an_assignment_run_by_its_own_time(current: int, start: int) -> None:
+    """9.2.3: whatever other Times there are; what differs by a rounding is the same clock."""
+    shelf = {**SHELF, "/t2": {"currentTime": current}, "/f": {"all": 1, "FunctionSetAssignments": [
+        {"DERProgramListLink": {"href": "/p2"}, "TimeLink": {"href": "/t2"}}]}}
+    poller = Poller(lambda href: Reply(200, None, "", shelf[href.partition("?")[0]]), lambda: 0.0)
+    device = SHELF["/e"]["EndDevice"][1]
+    (event,) = discovery.discover(poller, device, own_time="/t").events(LFDI, 1)
+    assert (event.start, event.end - event.start) == (start, 2)
+    assert response(Transition(event, 2, event.start), LFDI)["createdDateTime"] == 1, "as it was published"
+    (same,) = discovery.discover(poller, device, own_time="/t2").events(LFDI, 1)
+    assert (same.start, same.ahead_s) == (1, 0)
 
 
 def test_a_device_with_no_links_leads_nowhere() -> None:

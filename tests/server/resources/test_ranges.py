@@ -23,11 +23,12 @@ def availability(multiplier: int) -> bytes:
 
 
 def control(randomize_start_s: int = 0, fixed_w: int = 0) -> bytes:
-    return (f'<DERControl xmlns="{SEP}"><mRID>01</mRID><creationTime>1</creationTime><EventStatus><currentStatus>0'
-            "</currentStatus><dateTime>1</dateTime><potentiallySuperseded>false</potentiallySuperseded>"
-            "</EventStatus><interval><duration>1</duration><start>1</start></interval><randomizeStart>"
-            f"{randomize_start_s}</randomizeStart><DERControlBase><opModFixedW>{fixed_w}</opModFixedW>"
-            "</DERControlBase></DERControl>").encode()
+    status = "<currentStatus>0</currentStatus><dateTime>1</dateTime>" \
+        "<potentiallySuperseded>false</potentiallySuperseded>"
+    return (f'<DERControl xmlns="{SEP}"><mRID>01</mRID><creationTime>1</creationTime>'
+            f"<EventStatus>{status}</EventStatus><interval><duration>1</duration><start>1</start></interval>"
+            f"<randomizeStart>{randomize_start_s}</randomizeStart>"
+            f"<DERControlBase><opModFixedW>{fixed_w}</opModFixedW></DERControlBase></DERControl>").encode()
 
 
 def reserve(hundredths: int) -> bytes:

@@ -33,6 +33,16 @@ def test_a_control_reaches_the_members(north):
     assert posted["warnings"] == [] and posted["href"].startswith(f"{program}/derc/")
 
 
+def test_the_longest_control(north):
+    """CSIP 4.4.1: who wants an answer to a setting posts a control without an end in practice."""
+    posted = dercontrols.post("north", {"opModMaxLimW": 5000}, 2 ** 32 - 1)
+    assert (posted["duration_s"], posted["status"]) == (2 ** 32 - 1, "active")
+    clock.advance(10 * 365 * 86400)
+    assert north[0].client.get(posted["href"]).data["EventStatus"]["currentStatus"] == 1
+    with pytest.raises(Refused, match="duration"):
+        dercontrols.post("north", {"opModMaxLimW": 5000}, 2 ** 32)
+
+
 def test_without_a_start_it_begins_now(north):
     posted = dercontrols.post("north", {"opModConnect": False}, 60)
     assert (posted["start"], posted["status"], posted["warnings"]) == (clock.now(), "active", [])
