@@ -28,7 +28,7 @@ def test_util_001_each_device_has_the_programs_of_all_above_it(fleet: Peer) -> N
     assert len(client.items(fleet, "/edev")) == 5
     assert {name: client.programs(fleet, name) for name in NAMES} == {name: path(name) for name in NAMES}
     own = next(item for item in client.items(fleet, "/edev") if item["lFDI"] == fleet.lfdi)
-    assert "SubscriptionListLink" in own
+    assert "SubscriptionListLink" in own and "FunctionSetAssignmentsListLink" not in own
     assert not any("SubscriptionListLink" in client.end_device(fleet, name) for name in NAMES)
 
 
