@@ -16,7 +16,7 @@ from server.config import settings
 from server.devices import access, ratelimits
 from server.devices.requestcontext import Created, RequestContext
 from server.errors import Refused
-from server.functionsets import der
+from server.functionsets import billing, der
 from server.models import Document
 from server.resources import (hexbinary, meterreadings, numbering, quotas, schema, sql, store, table,
                               withdrawal)
@@ -86,6 +86,7 @@ def _withdraw(change: Change) -> None:
     point = store.find(change.data["mRID"], "UsagePoint", audience=change.audience)
     if point is not None:
         withdrawal.withdraw(point.href)
+        billing.unlink("UsagePoint", point.href)
         der.touch_of(point.audience)
 
 

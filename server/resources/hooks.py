@@ -5,6 +5,8 @@
     @instead("GET", "Time")          # computes an answer that is not stored
 
     @after_all("PUT", "EndDevice")   # as the second, for all that store.add_all or put_all change at once
+    @derived("AccountBalance")       # what is served beside what was submitted, and until when that holds
+    @due("CreditRegister")           # what happens when that time has come
 
 The store calls these, save the third, for every change, a device's or the operator's. The device interface
 calls the third with a request context and makes a response of its result (see devices/requestcontext.py).
@@ -49,6 +51,23 @@ _after_all: dict[tuple[str, str], list[BatchHook]] = defaultdict(list)
 _instead: dict[tuple[str, str], Callable[..., Any]] = {}
 _rebuild: list[Callable[[], int]] = []
 _seed: list[Callable[[], object]] = []
+
+
+class Derived(NamedTuple):
+    """What is served of a document beside what was submitted: `overrides` take its place.
+
+    `fresh_until` is the instant (UTC, s) at which it is another; then `due` hooks are called first. What is
+    not `served` is answered as if it did not exist.
+    """
+    overrides: Data = {}
+    fresh_until: Instant | None = None
+    served: bool = True
+
+
+Derive = Callable[[dict[Href, Data | None]], dict[Href, Derived]]
+DueTask = Callable[[list[Href]], None]
+_derived: dict[str, Derive] = {}
+_due: dict[str, DueTask] = {}
 
 
 class PostedReading(NamedTuple):
@@ -113,6 +132,27 @@ def instead(method: str, *kinds: str) -> Callable[..., Any]:
     return add
 
 
+def derived(kind: str) -> Callable[[Derive], Derive]:
+    """Register a function that is called when documents of a kind, no events, are rendered.
+
+    It is given what was submitted of each by href (None: nothing yet), and returns what is derived.
+    """
+    def add(derive: Derive) -> Derive:
+        _derived[kind] = derive
+        return derive
+    return add
+
+
+def due(*kinds: str) -> Callable[[DueTask], DueTask]:
+    """Register a task that is called with the hrefs of documents whose time (`Derived.fresh_until`) has come,
+    in the transaction that renders them."""
+    def add(task: DueTask) -> DueTask:
+        for kind in kinds:
+            _due[kind] = task
+        return task
+    return add
+
+
 def rebuild(task: Callable[[], int]) -> Callable[[], int]:
     """Register a task of `reindex` that rebuilds rows from documents and returns how many it changed."""
     _rebuild.append(task)
@@ -161,6 +201,20 @@ def run_after_all(changes: list[Change]) -> None:
     _load()
     for hook in _after_all[changes[0].method, changes[0].kind]:
         hook(changes)
+
+
+def derive(kind: str, submitted: dict[Href, Data | None]) -> dict[Href, Derived]:
+    """Return what is derived of documents of a kind, as `derived` says; {} where nothing is."""
+    _load()
+    function = _derived.get(kind)
+    return function(submitted) if function is not None and submitted else {}
+
+
+def run_due(kind: str, hrefs: list[Href]) -> None:
+    """Do what is due of documents of a kind."""
+    _load()
+    if kind in _due:
+        _due[kind](hrefs)
 
 
 def instead_of(method: str, kind: str) -> Callable[..., Any] | None:

@@ -25,7 +25,7 @@ def links_of(kinds: dict[Href, str]) -> dict[Href, Data]:
     chosen_by: dict[Chooser, list[Href]] = defaultdict(list)
     parents = []
     for href, kind in kinds.items():
-        below = links.link_rows(kind)
+        below = links.link_rows(table.row_name(kind, href))
         if any(not link.row.is_list for link in below):
             parents.append(href)
         for link in below:

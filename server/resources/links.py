@@ -22,17 +22,18 @@ class LinkSpec(NamedTuple):
 
 
 @lru_cache(maxsize=None)
-def link_rows(kind: str) -> tuple[LinkSpec, ...]:
-    """Return the links of a kind to the resources below it: of EndDevice DERListLink, RegistrationLink …"""
-    if kind not in table.rows:
+def link_rows(name: str) -> tuple[LinkSpec, ...]:
+    """Return the links of a resource (its row's name) to those below it: of EndDevice DERListLink,
+    RegistrationLink …"""
+    if name not in table.rows:
         return ()
-    fields = schema.type_spec(table.rows[kind].element).by_key
+    fields = schema.type_spec(table.rows[name].element).by_key
     return tuple(
         LinkSpec(key, row, row.path.rpartition("/")[2], fields[key].required)
-        for row in table.children(kind)
+        for row in table.children(name)
         # a view has a link of its own name; of a resource that is there twice, each has that of its element
-        for name in {row.name, row.name if row.of else row.element}
-        for key in (f"{name}Link", f"csipaus:{name}Link")
+        for target in {row.name, row.name if row.of else row.element}
+        for key in (f"{target}Link", f"csipaus:{target}Link")
         if key in fields
     )
 
@@ -46,10 +47,8 @@ def links(kind: str, href: str, counts: Mapping[str, int | None], present: set[s
     among the `unlinked`.
     """
     data: Data = {}
-    for link in link_rows(kind):
+    for link in link_rows(table.row_name(kind, href)):
         target = f"{href}/{link.step}"
-        if target.count("/") != link.row.path.count("/"):
-            continue  # of a document that is elsewhere too, with nothing below it, as /sdev/di
         if link.row.is_list:
             count = counts.get(target, 0)
             if target not in unlinked:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from server import alarms, clock, logs
 from server.models import chunked
 from server.models.unavailable import DATABASE_ERRORS
-from server.resources import links, render, sql, store, table, transactions
+from server.resources import hooks, links, render, sql, store, table, transactions
 from server.resources.eventlists import Period
 from server.units import Href, Instant
 
@@ -118,7 +118,7 @@ def _render(parents: Sequence[Href], wait_ms: int | None = None) -> None:
 def _render_lists(parents: Sequence[Href], wait_ms: int | None) -> None:
     with store.transaction(*parents, wait_ms=wait_ms):
         periods: dict[Href, list[Period]] = defaultdict(list)
-        others = []
+        others: dict[str, list[Href]] = defaultdict(list)
         for href, kind, parent, at, until in sql.among(
                 "SELECT href, kind, parent, at, until FROM document WHERE parent IN ({}) "
                 "AND fresh_until <= ?",
@@ -126,7 +126,9 @@ def _render_lists(parents: Sequence[Href], wait_ms: int | None) -> None:
             if links.is_event(kind):
                 periods[parent].append((at, until))
             else:
-                others.append(href)
+                others[kind].append(href)
         store.reevaluate(periods)
-        for href in render.rerender(others):
+        for kind, hrefs in others.items():
+            hooks.run_due(kind, hrefs)
+        for href in render.rerender(href for hrefs in others.values() for href in hrefs):
             store.touch(table.parent(table.parent(href)))

@@ -10,9 +10,10 @@ from server import clock
 from server.errors import Refused
 from server.models import Document
 from server.models.base import CHUNK, chunked
-from server.resources import (bulkcodec, documents, eventlists, linkcounts, links, ordering, outbox,
+from server.resources import (bulkcodec, documents, eventlists, hooks, linkcounts, links, ordering, outbox,
                               pollrates, quotas, schema, subscribability, table, visibility)
 from server.resources.eventlists import Draft, Period, Timed
+from server.resources.hooks import Derived
 from server.resources.visibility import TimedState
 from server.units import Href
 
@@ -73,10 +74,11 @@ def _write(
 ) -> list[Href]:
     """Render and write what is new or has changed; return the hrefs."""
     links_of = linkcounts.links_of({draft.href: draft.kind for draft, _, _ in timed})
+    derived = _derive(timed)
     writers = {kind: bulkcodec.Writer(kind) for kind in {draft.kind for draft, _, _ in timed}}
     changed: list[tuple[Data, Document | None]] = []
     for draft, state, stored in timed:
-        values = _row(draft, links_of[draft.href], state, writers[draft.kind])
+        values = _row(draft, links_of[draft.href], state, writers[draft.kind], derived.get(draft.href))
         if stored is None and bounded:
             text = Document.submitted.db_value(draft.submitted)
             quotas.check_bytes(draft.audience, draft.href, len(text or ""))
@@ -92,6 +94,16 @@ def _write(
     return [values["href"] for values, _ in changed]
 
 
+def _derive(timed: Iterable[Timed]) -> dict[Href, Derived]:
+    """Return what hooks derive of these documents, by href; those of which they derive nothing are left
+    out."""
+    submitted: dict[str, dict[Href, Data | None]] = defaultdict(dict)
+    for draft, _, _ in timed:
+        submitted[draft.kind][draft.href] = draft.submitted
+    return {href: of_href for kind, of_kind in submitted.items()
+            for href, of_href in hooks.derive(kind, of_kind).items()}
+
+
 def _check(new: Iterable[Data]) -> None:
     """Refuse (400) invalid documents, by the values of all their columns."""
     fragments: dict[str, list[bytes]] = defaultdict(list)
@@ -101,7 +113,8 @@ def _check(new: Iterable[Data]) -> None:
         bulkcodec.check_all(kind, of_kind)
 
 
-def _row(draft: Draft, links_of: Data, state: TimedState | None, writer: bulkcodec.Writer) -> Data:
+def _row(draft: Draft, links_of: Data, state: TimedState | None, writer: bulkcodec.Writer,
+         derived: Derived | None = None) -> Data:
     """Return the values of all columns."""
     kind, href, _, audience, submitted = draft
     data = submitted if submitted is not None else blank(kind)
@@ -109,6 +122,11 @@ def _row(draft: Draft, links_of: Data, state: TimedState | None, writer: bulkcod
     overrides = {**pollrates.overrides(kind, audience), **subscribability.attribute(kind)}
     if state is None:
         state = _timed_state(data, position)
+    if derived is not None:
+        overrides |= derived.overrides
+        if derived.fresh_until is not None or not derived.served:
+            shown = state.visibility if derived.served else Document.WITHDRAWN
+            state = TimedState(shown, derived.fresh_until)
     if state.status is not None:
         overrides["EventStatus"] = state.status
     defaults = {**links_of, **pollrates.defaults(kind, audience)}

@@ -190,7 +190,8 @@ def remove(href: str, caller: Any = None) -> None:
         hooks.run_before(change)
         sql.execute("DELETE FROM document WHERE href = ?", href)
         outbox.removed(document)
-        if document.kind in table.rows and table.children(document.kind):
+        name = table.row_name(document.kind, href)
+        if name in table.rows and table.children(name):
             sql.execute(f"DELETE FROM document WHERE {sql.below('href')}", *sql.bounds(href))
         _follow([change], [document.parent])
         if links.is_event(change.kind):
@@ -248,8 +249,9 @@ def _save(changes: Sequence[Change], lists: Sequence[Href]) -> None:
     else:
         same = {change.href for change in changes if change.old == change.data}
         render.save(drafts, check=by_operator, bounded=not by_operator, same=same)
-    add_placeholders({f"{change.href}/{link.step}": link.row.element for link in links.link_rows(kind)
-                      if link.required and not link.row.is_list for change in changes})
+    add_placeholders({f"{change.href}/{link.step}": link.row.element for change in changes
+                      for link in links.link_rows(table.row_name(kind, change.href))
+                      if link.required and not link.row.is_list})
     _follow(changes, lists)
 
 

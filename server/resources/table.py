@@ -130,6 +130,13 @@ def match(href: str) -> Match | None:
     return Match(row, dict(zip(row.parameters, map(int, _SHAPE.findall(href)), strict=True)))
 
 
+def row_name(kind: str, href: str) -> str:
+    """Return the name of the row of a document: its kind or, where that is in the table at several paths, the
+    row of this one."""
+    found = match(href)
+    return found.row.name if found is not None and found.row.element == kind else kind
+
+
 def parent(href: str) -> str:
     """Return the href one level up: the list of an item, the owner of a single resource; "" above a root."""
     return href.rpartition("/")[0]

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from server.functionsets import der
+from server.functionsets import der, privatelists
 from server.models import CHUNK, Audience, Device, Membership, among, chunked, vder_audience, vder_of_audience
 from server.resources import outbox, sql
 from server.units import Lfdi
@@ -76,6 +76,7 @@ def _write(stored: Rows, current: Rows) -> int:
     sql.many("DELETE FROM audience WHERE lfdi = ? AND audience = ?", stored - current)
     changed = {lfdi for lfdi, _ in current ^ stored}
     outbox.audiences_changed(changed)
+    privatelists.touch(changed)
     # a DER links to the programs that its device may read, and counts them
     der.touch(number for number, in sql.among("SELECT id FROM device WHERE lfdi IN ({})", changed))
     return len(current ^ stored)
