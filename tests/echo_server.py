@@ -5,12 +5,15 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from server.devices import identity
+from server.protocol.message import Streamed
 
 release = threading.Event()
+ended = threading.Event()  # whether a stream was closed
+PART_BYTES, STREAM_BYTES = 1 << 16, 1 << 24
 
 
 def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -46,5 +49,19 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable
     text = json.dumps(request).encode()
     if path == "/big":
         text = b"x" * 3_000_000
+    if path == "/stream":
+        start_response("200 OK", [("Content-Length", str(STREAM_BYTES))])
+        return Streamed((b"x" * PART_BYTES for _ in range(STREAM_BYTES // PART_BYTES)), ended.set)
+    if path == "/broken":
+        start_response("200 OK", [("Content-Length", str(STREAM_BYTES))])
+        return Streamed(_broken(), ended.set)
+    if path == "/ended":
+        text = str(ended.is_set()).encode()
+        ended.clear()
     start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(text)))])
     return [text]
+
+
+def _broken() -> Iterator[bytes]:
+    yield b"x" * PART_BYTES
+    raise ConnectionAbortedError("there is no more")

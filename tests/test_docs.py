@@ -20,7 +20,7 @@ PAGES = sorted(path for path in ROOT.rglob("*.md") if not any(
     part in ("var", "build") or part.startswith(".") for part in path.relative_to(ROOT).parts))
 FRONT_PAGE_LINES = 120
 PROGRAMS: dict[str, click.Command] = {"counterpoise": main, "python -m clients": fleet.main}
-FILE = re.compile(r"[\w/-]+\.(csv|xml|json|jsonl|pem)|FILE")
+FILE = re.compile(r"[\w/-]+\.(csv|bin|xml|json|jsonl|pem)|FILE")
 OTHER_VARIABLES = {"CONFIG", "TEST_POSTGRES"}
 
 

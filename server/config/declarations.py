@@ -108,6 +108,11 @@ _DECLARATIONS = (
     Setting(name="max_body_bytes", group=DEVICE_INTERFACE, default=1 << 20, unit="bytes", least=1024,
             most=1 << 26, was="max_body",
             help="largest body of a request; a larger one is answered with 413"),
+    Setting(name="file_bytes", group=DEVICE_INTERFACE, default=1 << 26, unit="bytes", least=1024,
+            most=1 << 30, help="the longest file that can be published for devices to load",
+            why="it is stored in the database, and copied with it"),
+    Setting(name="file_transfers", group=DEVICE_INTERFACE, default=16, unit="transfers", least=1, most=MANY,
+            help="files that each worker process sends at once; other devices are asked to come again (503)"),
 
     Setting(name="certificate", group=CERTIFICATES, default="certs/dev/server.pem", unit="PEM file",
             file=True, help="the file of the server's certificate chain (PEM)"),

@@ -19,9 +19,10 @@ from server import clock
 from server.devices import enrolment, identity
 from server.errors import Refused
 from server.models import (AlarmRecord, Audience, AuditEntry, Balance, Counter, Device, DispatchOrder,
-                           Document, ErasedMember, KeyValue, Measurement, MembershipWork, Plan, PointEnvelope,
-                           QuarterHours, Rate, Reading, ReadingSet, ResourceChange, ResponseRecord, Series,
-                           Share, Subscription, Table, ThermalParameters, VirtualDER, tables, vder_audience)
+                           Document, ErasedMember, FileContent, FilePart, FileProgress, KeyValue, Measurement,
+                           MembershipWork, Plan, PointEnvelope, QuarterHours, Rate, Reading, ReadingSet,
+                           ResourceChange, ResponseRecord, Series, Share, Subscription, Table,
+                           ThermalParameters, VirtualDER, tables, vder_audience)
 from server.resources import sql, store
 from server.units import Instant, Lfdi
 
@@ -125,6 +126,7 @@ HOLDINGS = (
     Holding(Reading, lambda about: Reading.set.in_(ReadingSet.select(ReadingSet.id).where(_sets(about)))),
     Holding(QuarterHours, lambda about: QuarterHours.meter.in_(about.meters)),
     Holding(Rate, lambda about: Rate.lfdi == about.lfdi),
+    Holding(FileProgress, lambda about: FileProgress.lfdi == about.lfdi),
     Holding(Subscription, lambda about: Subscription.lfdi == about.lfdi),
     Holding(ResourceChange, lambda about: ResourceChange.audience == about.lfdi),
     Holding(AlarmRecord, _alarms),
@@ -141,6 +143,8 @@ HOLDINGS = (
 WITHOUT: dict[type[Table], str] = {
     Counter: "the last number of each list, so that none is given twice",
     KeyValue: "values that processes share",
+    FileContent: "of files as they are offered; what is for one device goes with its File",
+    FilePart: "the bytes of these",
     Series: "of virtual DERs; that of a single device goes with its virtual DER",
     Measurement: "sums over the members of virtual DERs",
     Plan: "sums over clusters of members",

@@ -6,6 +6,7 @@ from functools import lru_cache
 from server.devices import access
 from server.devices.requestcontext import Fragment, RequestContext
 from server.errors import Refused
+from server.functionsets import filedownload
 from server.resources import codec, pollrates, quotas, refresh, retrieve, schema, table
 from server.resources.hooks import instead
 from server.resources.table import Row
@@ -34,6 +35,8 @@ def device_capability(context: RequestContext) -> Fragment:
         raise Refused(404, access.NOT_THERE)
     readable = None if caller.enrolled else access.open_to_unknown()
     poll_rate = pollrates.poll("DeviceCapability", caller.lfdi)
+    if counts.get(filedownload.LIST):
+        counts[filedownload.LIST] = len(filedownload.offered(caller))
     if quotas.is_full(_MIRRORS, counts.get(_MIRRORS, 0), caller.lfdi):
         counts[_MIRRORS] = FULL
     xml = _fragment(context.href, poll_rate, readable, tuple(sorted(counts.items())), context.edition)

@@ -11,8 +11,8 @@ from server.operations.declaration import Arg, Group, Role, UploadedFile
 from server.units import Href
 
 resource = Group("resource", """
-    Keep resources of the standard by href: tariffs, messages, bills, prepayment, files and whatever no other
-    command has words for. FILE is a document in XML, or in JSON with its root element as the only key.
+    Keep resources of the standard by href: tariffs, messages, bills, prepayment and whatever no other command
+    has words for. FILE is a document in XML, or in JSON with its root element as the only key.
     """)
 GROUPS = (resource,)
 Resource = Annotated[Href, Arg("Its href, such as /msg/1.", metavar="HREF")]

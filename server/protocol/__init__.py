@@ -3,5 +3,5 @@
 Read `listen`, `worker` and `admission` (address, processes, threads; `startup` says them), `connection`,
 `message` and `tls` (one connection), `trust`, `revocation` and `proxy` (which certificates are accepted),
 `refusals` (the log of those that are not), `credentials` (what is read of them), `app` and `views` (from a
-request to the one view), `answers` (what goes out).
+request to the one view), `filetransfers` (the bytes of files), `answers` (what goes out).
 """

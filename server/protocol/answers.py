@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from server.config import settings
 from server.errors import Refused
-from server.protocol.message import REASON_CODES
+from server.protocol.message import REASON_CODES, Streamed
 from server.resources import codec
 from server.resources.codes import ReasonCode
 
@@ -26,10 +26,17 @@ _NOT_IN_COMMENTS = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U001
 
 
 class Answer(NamedTuple):
-    """A status, headers by name, and a body, for a request that reached the application."""
+    """A status, headers by name, and a body, for a request that reached the application. A long body is a
+    stream instead."""
     status: int
     headers: dict[str, str]
     body: bytes = b""
+    stream: Streamed | None = None
+
+    @property
+    def size(self) -> int:
+        """How many bytes the body has."""
+        return len(self.body) if self.stream is None else int(self.headers["Content-Length"])
 
 
 def edition(environ: Mapping[str, Any]) -> int:

@@ -65,6 +65,8 @@ class DeviceInterface(Flask):
         finally:
             logs.scope.reset(token)
         start_response(answers.STATUS_LINES[answer.status], list(answer.headers.items()))
+        if answer.stream is not None:
+            return answer.stream
         return () if environ["REQUEST_METHOD"] == "HEAD" else (answer.body,)
 
 
@@ -75,7 +77,7 @@ def create() -> Flask:
 
 def _log_access(answer: Answer, duration_s: float, refusal: str) -> None:
     """Log how a request was answered; caller, method and path are fields of the context."""
-    fields = {"status": answer.status, "bytes": len(answer.body),
+    fields = {"status": answer.status, "bytes": answer.size,
               "ms": round(duration_s * 1000, 1), **({"reason": refusal} if refusal else {})}
     words = f"answered {fields['status']}, {fields['bytes']} bytes in {fields['ms']} ms"
     access.info("%s", f"{words}: {refusal}" if refusal else words, extra={"fields": fields})

@@ -22,7 +22,7 @@ from server import logs
 from server.devices.identity import PEER, Peer
 from server.protocol import refusals
 from server.protocol.admission import Admission
-from server.protocol.message import ENVIRON, Incoming, Outgoing, Unacceptable, error
+from server.protocol.message import ENVIRON, Incoming, Outgoing, Streamed, Unacceptable, error
 from server.protocol.proxy import Proxies
 from server.protocol.tls import PlainChannel, TlsChannel, Waits
 from server.protocol.trust import Untrusted
@@ -36,6 +36,8 @@ REQUESTS_A_TURN = 4
 """How many requests that have arrived already are answered before other connections have their turn."""
 IPV4_MAPPED = "::ffff:"
 """How the address of an IPv4 client begins on a socket of both kinds."""
+SLICE_BYTES = 1 << 14
+"""How much of a long body is sent before other connections have their turn: the content of a TLS record."""
 WAIT_FOR_THREAD = 0
 """What a connection yields whose request has to wait until others in flight are answered."""
 RETRY_AFTER_S = 1
@@ -122,16 +124,30 @@ class Connection:
             try:
                 if not (yield from self._read_request(channel, request, received)):
                     break
-                answer, keep = yield from self._answer(request)
+                answer, keep, stream = yield from self._answer(request)
             except Unacceptable as refusal:
                 yield from self._reject(channel, error(refusal.status))
                 return
             self.deadline = monotonic() + self.listener.body_timeout_s
-            yield from channel.send(answer)
+            yield from self._send(channel, answer, stream)
             if not keep:
                 break
             received = request.parser.remaining()
         yield from channel.shutdown()
+
+    def _send(self, channel: PlainChannel, answer: bytes, stream: Streamed | None) -> Waits[None]:
+        """Send an answer, and what of it is made meanwhile: a slice at a time, so that others have their turn
+        and a client that takes them slowly has time for each."""
+        try:
+            yield from channel.send(answer)
+            for part in stream or ():
+                for begin in range(0, len(part), SLICE_BYTES):
+                    yield WRITABLE
+                    self.deadline = monotonic() + self.listener.body_timeout_s
+                    yield from channel.send(part[begin:begin + SLICE_BYTES])
+        finally:
+            if stream is not None:
+                stream.close()
 
     def _read_request(self, channel: PlainChannel, request: Incoming, received: bytes) -> Waits[bool]:
         """Read one request, of which `received` has arrived already; return False if the client sends none.
@@ -167,8 +183,9 @@ class Connection:
                 if request.expects_continue():
                     yield from channel.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
-    def _answer(self, request: Incoming) -> Waits[tuple[bytes, bool]]:
-        """Call the application; return the bytes of its answer, and whether the connection stays open."""
+    def _answer(self, request: Incoming) -> Waits[tuple[bytes, bool, Streamed | None]]:
+        """Call the application; return the bytes of its answer, whether the connection stays open, and what
+        of the body is made while it is sent."""
         environ = request.environ(self.environ)
         certificate = environ.pop(self.listener.proxy_key, "")
         if PEER not in environ:
@@ -179,12 +196,15 @@ class Connection:
             raise Unacceptable(403)
         keep = self.listener.alive and request.parser.should_keep_alive
         if status := (yield from self._wait_for_thread(lfdi, method)):
-            return error(status, method, keep, [("Retry-After", str(RETRY_AFTER_S))]), keep  # noqa: B901
+            refusal = error(status, method, keep, [("Retry-After", str(RETRY_AFTER_S))])
+            return refusal, keep, None  # noqa: B901
         answer = Outgoing()
         try:
             parts = self.listener.wsgi(environ, answer.start)
+            if isinstance(parts, Streamed):
+                return answer.encode((), method, keep), keep, parts  # noqa: B901
             try:
-                return answer.encode(parts, method, keep), keep  # noqa: B901
+                return answer.encode(parts, method, keep), keep, None  # noqa: B901
             finally:
                 if hasattr(parts, "close"):
                     parts.close()

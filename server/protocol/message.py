@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
@@ -132,6 +132,24 @@ def split_target(target: str) -> tuple[str, str]:
     return path, query
 
 
+class Streamed:
+    """The body of an answer, in parts that are made while it is sent. `close`, which has to be called, tells
+    `done` once that nothing more is sent."""
+
+    def __init__(self, parts: Iterator[bytes], done: Callable[[], None]):
+        self._parts, self._done = parts, done
+        self._closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._parts
+
+    def close(self) -> None:
+        """End it, whether all was sent or not."""
+        if not self._closed:
+            self._closed = True
+            self._done()
+
+
 class Outgoing:
     """One answer of the application."""
 
@@ -166,7 +184,7 @@ class Outgoing:
             elif name.lower() not in ("connection", "transfer-encoding", "date"):
                 lines.append(f"{name}: {value}")
         if code != "204":
-            # for a HEAD or a 304 the application may state the length without giving a body
+            # for a HEAD, a 304 or a stream the application may state the length without giving a body
             lines.append(f"Content-Length: {length if length and not body else len(body)}")
         lines.append("Connection: keep-alive\r\n\r\n" if keep else "Connection: close\r\n\r\n")
         head = "\r\n".join(lines)

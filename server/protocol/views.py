@@ -13,8 +13,8 @@ from server.devices import access, methods
 from server.devices.requestcontext import Changed, Created, Fragment, ListPage, RequestContext, Result
 from server.errors import Refused
 from server.models import first_statement
-from server.protocol import answers
-from server.resources import codec, hooks, table
+from server.protocol import answers, filetransfers
+from server.resources import codec, filecontents, hooks, table
 
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:\d+)?|\[[0-9A-Fa-f:.]+\](:\d+)?")
 
@@ -24,6 +24,8 @@ def respond(environ: dict[str, Any], lfdi: str, sfdi: int) -> answers.Answer:
     href = f"/{environ['PATH_INFO'].lstrip('/')}"
     match = table.match(href)
     method = environ["REQUEST_METHOD"].upper()
+    if match is None and (file := filecontents.file_of(href)) is not None:
+        return filetransfers.respond(file, access.caller(lfdi, sfdi), environ)
     instead = hooks.instead_of("GET" if method == "HEAD" else method, match.row.name) if match else None
     if method in access.SAFE and match and match.row.allows(method) and (
             not instead or match.row.name in access.SHOWS_ENROLMENT):

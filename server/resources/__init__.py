@@ -9,5 +9,5 @@ told), `render`, `audiences`, `transactions`, `parts` and `store` (writing; the 
 `reindexing` and `withdrawal`), `refresh` (what time changes) and `retrieve` (reading), with `sql`
 beneath them. `meterreadings` are rows of their own, by `readingdays`.
 Besides: `pollrates`, `dermodes`, `dryrun`, `retention`, `quotas`, `numbering`, `creation`, `versions`,
-`namehints`, `csvlines`, `accounting`.
+`namehints`, `csvlines`, `accounting`, `filecontents` (the bytes of files that devices load).
 """

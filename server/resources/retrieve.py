@@ -6,7 +6,7 @@ reads as the operator, to whom everything is visible.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from server.models import Device, Document, is_postgres
 from server.resources import documents, sql
@@ -46,6 +46,28 @@ def single(href: str, reader: str | None, edition: int = 2018) -> Single | None:
     found = sql.bodies(statement, href) if reader is None else sql.bodies(
         f"{statement} AND {_VISIBLE}", href, reader)
     return Single(found[0][0], bytes(found[0][1]), found[0][2]) if found else None
+
+
+class Seen(NamedTuple):
+    """An item of a list that a reader sees: what was submitted, and its fragments (`body_2023` where that is
+    another)."""
+    href: Href
+    submitted: dict[str, Any]
+    body: bytes
+    body_2023: bytes | None
+
+    def fragment(self, edition: int) -> bytes:
+        """Return the fragment for an edition."""
+        return self.body if edition == 2018 else self.body_2023 or self.body
+
+
+def seen(parent: Href, reader: str) -> list[Seen]:
+    """Return all items of a list that the reader sees, in its order: for lists of which that is little."""
+    condition = f"parent = ? AND {documents.LISTED}"
+    rows = sql.bodies(f"SELECT href, submitted, body, body_2023 FROM {_by_audience(condition)} ORDER BY sort",
+                      reader, parent)
+    return [Seen(href, Document.submitted.python_value(submitted), bytes(body), newer and bytes(newer))
+            for href, submitted, body, newer in rows]
 
 
 def visible(href: str, reader: str) -> bool:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from server.resources.codes.customers import (MAX_CONSUMPTION_BLOCK, MAX_TOU_TIER, ChargeKind, CostKind,
                                                   CreditStatus, CreditType, CurrencyCode, MessagePriority,
                                                   PrepayMode, ServiceStatus)
-    from server.resources.codes.devices import (BatteryStatus, DeviceCategory, FileStatus,
+    from server.resources.codes.devices import (BatteryStatus, DeviceCategory, FileStatus, FileType,
                                                 FunctionsImplemented, LogFunctionSet, LogProfile,
                                                 NotificationStatus, OperationalState, PowerSource, ReasonCode,
                                                 Subscribable, SubscriptionEncoding, TimeQuality)
@@ -30,16 +30,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALL_RESPONSES", "AccumulationBehaviour", "Alarm", "ApplianceLoadReduction", "BatteryStatus",
-    "ChargeKind", "Commodity", "ConnectStatus", "CostKind", "CreditStatus", "CreditType",
-    "CurrencyCode", "DERControlType", "DERControlType2", "DERCurveType", "DERType", "DERUnitRef",
-    "DEVICE_RESPONSES", "DOEControlType", "DataQualifier", "DeviceCategory", "EventStatus",
-    "FileStatus", "FlowDirection", "FunctionsImplemented", "InverterStatus", "LocalControlModeStatus",
-    "LogFunctionSet", "LogProfile", "MAX_CONSUMPTION_BLOCK", "MAX_TOU_TIER", "MessagePriority",
-    "NotificationStatus", "OPT_INS", "OPT_OUTS", "OperationalModeStatus", "OperationalState",
-    "PhaseCode", "PowerSource", "PrepayMode", "QualityFlags", "ReadingKind", "ReasonCode",
-    "ReductionUnit", "RequestStatus", "ResponseRequired", "ResponseStatus", "RoleFlags", "ServiceKind",
-    "ServiceStatus", "StorageModeStatus", "Subscribable", "SubscriptionEncoding", "TimeQuality", "Uom",
-    "UsagePointStatus",
+    "ChargeKind", "Commodity", "ConnectStatus", "CostKind", "CreditStatus", "CreditType", "CurrencyCode",
+    "DERControlType", "DERControlType2", "DERCurveType", "DERType", "DERUnitRef", "DEVICE_RESPONSES",
+    "DOEControlType", "DataQualifier", "DeviceCategory", "EventStatus", "FileStatus", "FileType",
+    "FlowDirection", "FunctionsImplemented", "InverterStatus", "LocalControlModeStatus", "LogFunctionSet",
+    "LogProfile", "MAX_CONSUMPTION_BLOCK", "MAX_TOU_TIER", "MessagePriority", "NotificationStatus",
+    "OPT_INS", "OPT_OUTS", "OperationalModeStatus", "OperationalState", "PhaseCode", "PowerSource",
+    "PrepayMode", "QualityFlags", "ReadingKind", "ReasonCode", "ReductionUnit", "RequestStatus",
+    "ResponseRequired", "ResponseStatus", "RoleFlags", "ServiceKind", "ServiceStatus",
+    "StorageModeStatus", "Subscribable", "SubscriptionEncoding", "TimeQuality", "Uom", "UsagePointStatus",
 ]
 # The module of each, by the same names.
 _NAMES = {
@@ -52,7 +51,7 @@ _NAMES = {
         "MessagePriority PrepayMode "
         "ServiceStatus"),
     "devices": (
-        "BatteryStatus DeviceCategory FileStatus FunctionsImplemented LogFunctionSet LogProfile "
+        "BatteryStatus DeviceCategory FileStatus FileType FunctionsImplemented LogFunctionSet LogProfile "
         "NotificationStatus OperationalState PowerSource ReasonCode Subscribable SubscriptionEncoding "
         "TimeQuality"),
     "metering": (

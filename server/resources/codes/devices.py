@@ -145,6 +145,14 @@ class LogProfile(IntEnum):
     BUILDING_AUTOMATION = 4
 
 
+class FileType(IntEnum):
+    """File/type: what a file is; makers have 8000 to FFFF for their own."""
+    SOFTWARE = 0
+    CREDENTIAL = 1
+    CONFIGURATION = 2
+    LOG = 3
+
+
 class FileStatus(IntEnum):
     """FileStatus/status: how far the loading of a file has come."""
     IDLE = 0

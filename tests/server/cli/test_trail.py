@@ -24,12 +24,12 @@ from server.devices import enrolment, lastcontact
 from server.grid.balance import plans
 from server.grid.controls import defaultcontrols, dercontrols, drevents, messages, operatingenvelopes
 from server.grid.dispatch import stops
-from server.grid.fleet import contracts, participation
+from server.grid.fleet import contracts, participation, publishedfiles
 from server.grid.groups import virtualders
 from server.grid.series import signals
 from server.models import AuditEntry, DispatchOrder, Plan, VirtualDER
 from server.operations.declaration import Operation
-from server.resources import store
+from server.resources import filecontents, store
 from tests import peers, prepared
 from tests.conftest import NOON
 from tests.ordered import create_order
@@ -96,6 +96,10 @@ CHANGES = {
     "contract import": ("{contracts}", "contract import", "{contracts}"),
     "message send": ("solar hello --duration 1h", "message send", "solar /msg/3/txt/1"),
     "message cancel": ("/msg/2/txt/1", "message cancel", "/msg/2/txt/1"),
+    "file publish": ("{message_program} --mf-id 37244 --mf-model X1 --mf-ver 2.0", "file publish",
+                     "/file/2 X1 2.0"),
+    "file activate": ("/file/1", "file activate", "/file/1 X1 1.0"),
+    "file withdraw": ("/file/1 --yes", "file withdraw", "/file/1 X1 1.0"),
     "resource post": ("/msg {message_program}", "resource post", "/msg/3"),
     "resource put": ("/msg/1 {message_program}", "resource put", "/msg/1"),
     "resource delete": ("/msg/1 --yes", "resource delete", "/msg/1"),
@@ -145,6 +149,9 @@ LOOKS = {
     "vder default": "solar",
     "message list": "",
     "message show": "/msg/2/txt/1",
+    "file list": "",
+    "file show": "/file/1",
+    "file devices": "/file/1",
     "resource get": "/msg/1",
     "resource list": "/msg",
     "subscription list": "",
@@ -269,6 +276,8 @@ def make_street(peer: Any) -> None:
     plans.save(plans.balance_of(virtualders.find("street")).vder, NOON, 900, PLAN, requested_by="bob")
     store.add("MessagingProgram", "/msg", {"locale": "en", "primacy": 1})
     messages.send("street", "storm", 600)
+    publishedfiles.publish(filecontents.add(b"image", "image.bin"),
+                           {"type": "0000", "mfID": 37244, "mfModel": "X1", "mfVer": "1.0"}, None)
     make_halted(peer)
 
 

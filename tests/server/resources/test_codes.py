@@ -58,6 +58,7 @@ BY_ELEMENT: dict[str, Codes] = {
     "Error/reasonCode": codes.ReasonCode,
     "EventStatus/currentStatus": codes.EventStatus,
     "FileStatus/status": codes.FileStatus,
+    "File/type": codes.FileType,
     "LogEvent/functionSet": codes.LogFunctionSet,
     "LogEvent/profileID": codes.LogProfile,
     "Notification/status": codes.NotificationStatus,
