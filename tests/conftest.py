@@ -21,7 +21,7 @@ from server.config import settings
 from server.devices import enrolment, ratelimits
 from server.models import db
 from server.protocol import app
-from server.resources import hooks, pollrates, refresh
+from server.resources import hooks, pollrates, profiles, refresh
 from tests import peers, postgres
 from tests.wsgi import Client
 
@@ -112,12 +112,14 @@ def server(database: str) -> Iterator[None]:
     """An empty server: default settings, the clock set to NOON."""
     saved = dict(settings.__dict__)
     pollrates.forget()
+    profiles.forget()
     ratelimits.forget()
     worker.forget()
     refresh.forget()
     yield
     settings.__dict__.update(saved)
     pollrates.forget()
+    profiles.forget()
 
 
 @pytest.fixture

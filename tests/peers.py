@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from server.devices import identity
 from server.resources import codec
+from server.resources.variants import WHOLE
 from tests.wsgi import Client
 
 
@@ -47,10 +48,10 @@ class Peer:
         return self.request("GET", href, **headers)
 
     def put(self, href: str, name: str, data: dict[str, Any], **headers: str) -> Reply:
-        return self.request("PUT", href, codec.encode(name, data, 2023), **headers)
+        return self.request("PUT", href, codec.encode(name, data, WHOLE), **headers)
 
     def post(self, href: str, name: str, data: dict[str, Any], **headers: str) -> Reply:
-        return self.request("POST", href, codec.encode(name, data, 2023), **headers)
+        return self.request("POST", href, codec.encode(name, data, WHOLE), **headers)
 
     def delete(self, href: str) -> Reply:
         return self.request("DELETE", href)

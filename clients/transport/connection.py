@@ -18,6 +18,7 @@ from server.errors import Refused
 from server.resources import codec
 
 MEDIA_TYPE = "application/sep+xml"
+ACCEPTED = f"{MEDIA_TYPE}; level=+S1"  # CSIP-AUS between the elements of 2018 (IEEE 2030.5-2018, 5.7.2)
 FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 60.0
 MAX_CACHED_REPLIES = 400
 
@@ -128,7 +129,7 @@ class Connection:
         if now < self._retry_at:
             reason = f"not before {self._retry_at - now:.0f} s from now"
             raise Unreachable(method, href, reason, self._retry_at)
-        headers = {"Accept": MEDIA_TYPE}
+        headers = {"Accept": ACCEPTED}
         if body is not None:
             headers["Content-Type"] = MEDIA_TYPE
         cached = self._cache.get(href) if method == "GET" else None

@@ -39,7 +39,8 @@ def prepare() -> dict[str, str]:
         with store.transaction():
             store.apply_rates()
             outbox.rates_changed()
-    if _save("connection_points", str(settings.connection_points)):
+    if _save("profile", settings.profile):
+        store.reindex()
         enddevices.add_connection_points()
     if _save("assignments", settings.assignments):
         assignments.reassign()

@@ -147,10 +147,10 @@ _DECLARATIONS = (
             why="a client that cannot read the time or register is hard to commission"),
     Setting(name="pins", group=DEVICES, default="", unit="JSON file",
             help="PINs of devices that register themselves, as a list of {lfdi, pin}; empty: PINs are new"),
-    Setting(name="connection_points", group=DEVICES, default=False, unit="yes/no",
-            help="devices have a ConnectionPoint from the start, to which they PUT where they are connected "
-                 "(CSIP-AUS 1.2)",
-            why="others do not know the link to it in their EndDevice"),
+    Setting(name="profile", group=DEVICES, default="2030.5-2018", unit="profile",
+            choices=("2030.5-2018", "csip", "csip-aus", "2030.5-2023"),
+            help="what devices are sent, unless `device update` gives them a profile of their own: an "
+                 "edition of IEEE 2030.5, or a profile of it"),
     Setting(name="default_vder", group=DEVICES, default="", unit="name", check=checks.NAME,
             help="virtual DER that newly enrolled devices join; empty: none"),
     Setting(name="assignments", group=DEVICES, default="tree", unit="number", choices=("tree", "level"),

@@ -18,6 +18,7 @@ from server.errors import Refused
 from server.models import Device, first_statement
 from server.resources import hooks, sql
 from server.resources.table import METHODS, Match
+from server.resources.variants import PLAIN, Variant
 from server.units import Lfdi
 
 # Lists to which DeviceCapability links even if they are empty: a device posts to them, or waits for items.
@@ -39,7 +40,7 @@ class Caller(NamedTuple):
     """The caller of a request.
 
     `number` is the one in the href of its EndDevice, 0 if it is not enrolled. `state` is that of its Device
-    row or "", `edition` the edition of the standard in which the request is made. Of a write, `address` is
+    row or "", `variant` the one in which it is answered. Of a write, `address` is
     its IP address ("" behind a proxy), and `base` is how it addresses this server (https://host).
     """
     lfdi: Lfdi
@@ -47,7 +48,7 @@ class Caller(NamedTuple):
     number: int = 0
     state: str = ""
     kind: str = ""
-    edition: int = 2018
+    variant: Variant = PLAIN
     address: str = ""
     base: str = ""
 

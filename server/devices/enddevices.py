@@ -15,16 +15,17 @@ from server import clock
 from server.config import settings
 from server.devices import access, identity
 from server.errors import Refused
-from server.models import EVERYONE, JSON, Audience, Device
-from server.resources import documents, sql, store, table
+from server.models import EVERYONE, JSON, Audience, Device, among
+from server.resources import documents, profiles, sql, store, table
 from server.resources.hooks import Change, after, after_all, before, rebuild, seed
+from server.resources.variants import CSIP_AUS
 from server.units import Href, Lfdi
 
 AGGREGATOR = access.AGGREGATOR
 # What an enrolled device has from the start, below its EndDevice; its DER has what every DER has.
-CONNECTION_POINT = "ConnectionPoint"  # with the setting `connection_points`
+CONNECTION_POINT = "ConnectionPoint"  # with the profile of CSIP-AUS
 _DEVICE_PLACEHOLDERS = ("DeviceInformation", "DeviceStatus", "PowerStatus")
-_COLUMNS = ("id", "lfdi", "sfdi", "name", "kind", "labels", "state", "manager", "enrolled_at")
+_COLUMNS = ("id", "lfdi", "sfdi", "name", "kind", "labels", "state", "manager", "profile", "enrolled_at")
 
 
 class Entry(NamedTuple):
@@ -32,7 +33,7 @@ class Entry(NamedTuple):
 
     `pin` includes the check digit; None makes a new one. `manager` is the LFDI of the aggregator that acts
     for the device. `category` is the DeviceCategoryType bitmap; None takes that of the kind, where it is
-    clear.
+    clear. `profile` is its own (resources.variants), "" for that of the server.
     """
     lfdi: Lfdi
     pin: int | None = None
@@ -41,6 +42,7 @@ class Entry(NamedTuple):
     labels: Mapping[str, str] = MappingProxyType({})
     manager: Lfdi = ""
     category: int | None = None
+    profile: str = ""
 
 
 def rerender(*devices: Device) -> None:
@@ -55,12 +57,18 @@ def href(device: Device) -> Href:
     return table.rows["EndDevice"].href(device=device.id)
 
 
-def add_connection_points() -> None:
-    """Give all devices a ConnectionPoint that says nothing yet, where the settings want that."""
-    if settings.connection_points:
-        row = table.rows[CONNECTION_POINT]
-        store.add_placeholders({row.href(device=device.id): CONNECTION_POINT
-                                for device in Device.select(Device.id)})
+def add_connection_points(numbers: Iterable[int] | None = None) -> None:
+    """Give devices, by their numbers, a ConnectionPoint that says nothing yet, where their profile is that of
+    CSIP-AUS; all devices without numbers."""
+    query = Device.select(Device.id, Device.profile)
+    devices = query if numbers is None else among(query, Device.id, numbers)
+    row = table.rows[CONNECTION_POINT]
+    store.add_placeholders({row.href(device=device.id): CONNECTION_POINT
+                            for device in devices if _is_csip_aus(device.profile)})
+
+
+def _is_csip_aus(profile: str) -> bool:
+    return (profile or settings.profile) == CSIP_AUS
 
 
 @before("POST", "EndDevice")
@@ -95,13 +103,15 @@ def _add_devices(changes: list[Change]) -> None:
     sql.insert(
         "device", _COLUMNS,
         ((table.number(change.href), entry.lfdi, change.data["sFDI"], entry.name, entry.kind,
-          JSON().db_value(dict(entry.labels)), Device.ENROLLED, entry.manager, clock.now())
+          JSON().db_value(dict(entry.labels)), Device.ENROLLED, entry.manager, entry.profile, clock.now())
          for change in changes for entry in [entries[change.href]]))
+    if any(entry.profile for entry in entries.values()):
+        profiles.note_change()
     _add_audiences((entry.lfdi, entry.manager) for entry in entries.values())
     store.add_all("DER", [(f"{href}/der", {}) for href in entries])
-    kinds = (*_DEVICE_PLACEHOLDERS, *([CONNECTION_POINT] if settings.connection_points else []))
-    store.add_placeholders({table.rows[kind].href(device=table.number(href)): kind
-                            for href in entries for kind in kinds})
+    store.add_placeholders({
+        table.rows[kind].href(device=table.number(href)): kind for href, entry in entries.items()
+        for kind in (*_DEVICE_PLACEHOLDERS, *([CONNECTION_POINT] if _is_csip_aus(entry.profile) else []))})
     _register({href: entry.pin for href, entry in entries.items()})
 
 
@@ -193,7 +203,7 @@ def _rebuild_rows() -> int:
     stored = {device.id: device for device in Device.select()}
     missing = end_devices.keys() - stored.keys()
     sql.insert("device", _COLUMNS, (
-        (number, data["lFDI"], data["sFDI"], "", "", "{}", Device.ENROLLED, "", data["changedTime"])
+        (number, data["lFDI"], data["sFDI"], "", "", "{}", Device.ENROLLED, "", "", data["changedTime"])
         for number in missing for data in [end_devices[number]]))
     changed = len(missing) + _add_audiences(
         (data["lFDI"], device.manager if device is not None and device.state == Device.ENROLLED else "")

@@ -10,15 +10,16 @@ from typing import Any
 
 from server import audit
 from server.devices import access, aggregators, names
-from server.devices.enddevices import Entry, check_lfdi, check_pin, href, rerender
+from server.devices.enddevices import Entry, add_connection_points, check_lfdi, check_pin, href, rerender
 from server.errors import Refused
 from server.models import JSON, Device, among
-from server.resources import sql, store
+from server.resources import outbox, profiles, sql, store
 from server.resources.codes import DeviceCategory
+from server.resources.variants import PROFILES
 from server.units import Lfdi
 
 __all__ = ["AGGREGATOR", "CATEGORIES", "Entry", "check", "enrol", "enrol_all", "find", "href", "plain",
-           "relabel", "relabel_all", "remove", "renamed", "rerender", "restore", "suspend"]
+           "relabel", "relabel_all", "remove", "renamed", "rerender", "restore", "suspend", "update"]
 AGGREGATOR = access.AGGREGATOR
 # The DeviceCategoryType of loads by their kind, where that is clear; DERs report their DERType.
 CATEGORIES: dict[str, DeviceCategory] = {
@@ -35,7 +36,8 @@ CATEGORIES: dict[str, DeviceCategory] = {
 def _state(device: str | Device) -> dict[str, Any]:
     """Return what the audit log records of a device: what operators set, without secrets."""
     row = find(device.lfdi if isinstance(device, Device) else device)
-    return {name: getattr(row, name) for name in ("id", "lfdi", "name", "kind", "labels", "state", "manager")}
+    names_ = "id", "lfdi", "name", "kind", "labels", "state", "manager", "profile"
+    return {name: getattr(row, name) for name in names_}
 
 
 @audit.audited("device enrol", "{lfdi} {name}", answer=_state)
@@ -47,9 +49,10 @@ def enrol(
     labels: Mapping[str, str] = MappingProxyType({}),
     manager: Lfdi = "",
     category: int | None = None,
+    profile: str = "",
 ) -> Device:
     """Enrol a device and return its row. For the arguments see `Entry`, for errors `enrol_all`."""
-    return enrol_all([Entry(lfdi, pin, name, kind, labels, manager, category)])[0]
+    return enrol_all([Entry(lfdi, pin, name, kind, labels, manager, category, profile)])[0]
 
 
 def enrol_all(entries: Iterable[Entry]) -> list[Device]:
@@ -92,6 +95,14 @@ def check(entries: Sequence[Entry]) -> None:
         enrolled.add(entry.lfdi)
         names.check_name(entry.name)
         check_pin(entry.pin)
+        check_profile(entry.profile)
+
+
+def check_profile(profile: str) -> str:
+    """Return a profile, or "" for that of the server. Refused (400) for another name."""
+    if profile and profile not in PROFILES:
+        raise Refused(400, f"there is no profile {profile!r}; specify one of {', '.join(PROFILES)}")
+    return profile
 
 
 def _end_device(entry: Entry) -> dict[str, Any]:
@@ -154,6 +165,16 @@ def renamed(device: Device, labels: dict[str, str | None], name: str | None, kin
     changed.name = device.name if name is None or name == device.name else names.check_name(name)
     changed.kind = device.kind if kind is None else kind
     return changed
+
+
+@audit.audited("device update", "{lfdi} {name}", state=_state)
+def update(device: Device, profile: str) -> None:
+    """Give a device a profile of its own, or with "" that of the server; its next request is answered so."""
+    device.profile = check_profile(profile)
+    with store.transaction():
+        profiles.assign([(device.id, profile)])
+        add_connection_points([device.id])
+        outbox.audiences_changed([device.lfdi])
 
 
 def relabel_all(devices: Sequence[Device]) -> None:

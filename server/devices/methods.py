@@ -19,7 +19,7 @@ def get(context: RequestContext) -> Result:
     refresh.freshen([table.parent(context.href)], [context.href])
     # A caller that is not enrolled has no audience; `access` admits it only to what everybody may read.
     reader = context.caller.lfdi if context.caller.enrolled else None
-    document = retrieve.single(context.href, reader, context.edition)
+    document = retrieve.single(context.href, reader, context.variant)
     if document is None:
         raise Refused(404, access.NOT_THERE)
     return Fragment(document.kind, document.body)

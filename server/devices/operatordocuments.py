@@ -13,10 +13,12 @@ from server.audit import audited
 from server.devices import methods
 from server.errors import BadArgument, Refused
 from server.models import NOBODY, Document
-from server.resources import codec, hexbinary, hooks, links, refresh, retrieve, schema, sql, store, table
+from server.resources import (codec, hexbinary, hooks, links, profiles, refresh, retrieve, schema, sql, store,
+                              table)
 from server.resources.codes import DEVICE_RESPONSES
 from server.resources.schema import PUBLISHED
 from server.resources.table import Match
+from server.resources.variants import WHOLE
 from server.units import Href
 
 Data = dict[str, Any]
@@ -95,7 +97,7 @@ def read(href: Href) -> StoredDocument:
     if document is None:
         raise Refused(404, f"there is nothing at {href}")
     return {"href": href, "kind": document.kind, "audience": document.audience,
-            "xml": codec.wrap(document.kind, document.body).decode()}
+            "xml": codec.wrap(document.kind, document.body, profiles.default()).decode()}
 
 
 def items(list_href: Href, ended: bool = False) -> Iterator[DocumentRow]:
@@ -141,7 +143,7 @@ def _xml(parsed: Any) -> bytes:
         raise ValueError(f"{name} is not an element of the standard")
     if not isinstance(data, dict):
         raise ValueError(f"{name} wants a mapping, not {data!r}")
-    return codec.encode(name, data)
+    return codec.encode(name, data, WHOLE)
 
 
 @audited("resource post", "{href}", answer=lambda result: {"href": result["href"], "kind": result["kind"]})

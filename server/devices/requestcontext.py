@@ -15,6 +15,7 @@ from server.devices.access import Caller
 from server.errors import Refused
 from server.resources import codec, pollrates, refresh, retrieve, schema, subscribability, table
 from server.resources.table import Match
+from server.resources.variants import Variant
 
 Data = dict[str, Any]
 MAX_PAGE = 255  # items
@@ -58,14 +59,14 @@ class ListParameters(NamedTuple):
 class RequestContext(NamedTuple):
     """A request for a resource.
 
-    `match` is the row of the table with the numbers in the href, `edition` the edition of the standard for
-    the response, `query` the query string. `read_document` returns root element and data of the submitted
+    `match` is the row of the table with the numbers in the href, `variant` the one of the
+    response, `query` the query string. `read_document` returns root element and data of the submitted
     document; refused (415, 413, 400) where there is none.
     """
     caller: Caller
     match: Match
     href: str
-    edition: int
+    variant: Variant
     query: str
     read_document: Callable[[], tuple[str, Data]]
 
@@ -83,15 +84,15 @@ class RequestContext(NamedTuple):
         """Return the requested page of what is selected for the caller, with what time has changed by now."""
         refresh.freshen(lists=[selection.parent])
         parameters = self.list_parameters
-        page = retrieve.page(selection, self.caller.lfdi, *parameters, self.edition)
+        page = retrieve.page(selection, self.caller.lfdi, *parameters, self.variant)
         if refresh.freshen(documents=page.hrefs):
-            page = retrieve.page(selection, self.caller.lfdi, *parameters, self.edition)
+            page = retrieve.page(selection, self.caller.lfdi, *parameters, self.variant)
         return page
 
     def fragment(self, name: str, data: Data) -> Fragment:
         """Return the result with this data, at the requested href."""
         data = {"href": self.href, **data, **subscribability.attribute(self.match.row.name)}
-        return Fragment(name, codec.fragment(name, data, self.edition))
+        return Fragment(name, codec.fragment(name, data, self.variant))
 
     def moved(self, name: str, document: retrieve.Single, href: str) -> Fragment:
         """Return the result with a document that is stored at another href, at the requested one."""
@@ -114,7 +115,7 @@ class RequestContext(NamedTuple):
             attributes["pollRate"] = pollrates.poll(name, self.caller.lfdi)
         item = table.item(row.name)
         assert item is not None, name
-        return Fragment(name, codec.page(name, attributes, item.element, page.items, self.edition))
+        return Fragment(name, codec.page(name, attributes, item.element, page.items, self.variant))
 
 
 def list_parameters(query: str, accepted: str) -> ListParameters:

@@ -10,6 +10,7 @@ from server.functionsets import filedownload
 from server.resources import codec, pollrates, quotas, refresh, retrieve, schema, table
 from server.resources.hooks import instead
 from server.resources.table import Row
+from server.resources.variants import Variant
 
 FULL = -1
 
@@ -39,13 +40,13 @@ def device_capability(context: RequestContext) -> Fragment:
         counts[filedownload.LIST] = len(filedownload.offered(caller))
     if quotas.is_full(_MIRRORS, counts.get(_MIRRORS, 0), caller.lfdi):
         counts[_MIRRORS] = FULL
-    xml = _fragment(context.href, poll_rate, readable, tuple(sorted(counts.items())), context.edition)
+    xml = _fragment(context.href, poll_rate, readable, tuple(sorted(counts.items())), context.variant)
     return Fragment("DeviceCapability", xml)
 
 
 @lru_cache(maxsize=1024)
 def _fragment(href: str, poll_rate: int, readable: frozenset[str] | None, counts: tuple[tuple[str, int], ...],
-              edition: int) -> bytes:
+              variant: Variant) -> bytes:
     """Return the XML; it is rendered once for all devices for which it is the same.
 
     `readable` has the names of the resources that may be linked; None means all. A list whose count is FULL
@@ -60,7 +61,9 @@ def _fragment(href: str, poll_rate: int, readable: frozenset[str] | None, counts
             data[key] = {"href": row.path}
         elif count or row.name in access.ROOT_LISTS:
             data[key] = {"href": row.path, "all": count}
-    return codec.fragment("DeviceCapability", data, edition)
+    fragment = codec.fragment("DeviceCapability", data, variant)
+    # a client of CSIP-AUS learns here that the server has its elements, whether there are any or not
+    return codec.DECLARED.encode() + fragment if variant.extensions else fragment
 
 
 _ROOTS = _roots()

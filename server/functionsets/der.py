@@ -108,7 +108,7 @@ def current_program(context: RequestContext) -> Fragment:
     if not active:
         raise Refused(404, "this DER follows no program with an active control")
     href = active[0].href
-    document = retrieve.single(href, None, context.edition)
+    document = retrieve.single(href, None, context.variant)
     assert document is not None
     return context.moved("DERProgram", document, href)
 
@@ -122,7 +122,7 @@ def usage_point(context: RequestContext) -> Fragment:
               if _is_of_der(point.submitted)]
     if not points:
         raise Refused(404, "this DER's device mirrors no usage point of a DER")
-    document = retrieve.single(points[0].href, None, context.edition)
+    document = retrieve.single(points[0].href, None, context.variant)
     assert document is not None
     return context.moved("UsagePoint", document, points[0].href)
 

@@ -105,8 +105,7 @@ def file_list(context: RequestContext) -> ListPage:
     files = [file for file in offered(context.caller) if selected.selects(file.submitted)]
     start, _, limit = context.list_parameters
     page = files[start:start + limit]
-    items = [("File", file.fragment(context.edition)) for file in page]
-    return ListPage("FileList", retrieve.Page(len(files), items, [file.href for file in page]))
+    return ListPage("FileList", retrieve.page_of(page, len(files), context.variant))
 
 
 @before("POST", "File")

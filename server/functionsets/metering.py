@@ -37,7 +37,7 @@ def reading_sets(context: RequestContext) -> ListPage:
     rows = sql.rows(f"{_SETS}{condition} ORDER BY start DESC, mrid DESC LIMIT ? OFFSET ?",
                     meter, *values, limit, start)
     items = [
-        ("ReadingSet", codec.fragment("ReadingSet", _set(f"{context.href}/{row[0]}", row), context.edition))
+        ("ReadingSet", codec.fragment("ReadingSet", _set(f"{context.href}/{row[0]}", row), context.variant))
         for row in rows
     ]
     return ListPage("ReadingSetList", retrieve.Page(_counts([context.href])[context.href], items))
@@ -61,7 +61,7 @@ def readings(context: RequestContext) -> ListPage:
     items = []
     for number, *columns in rows:
         data = meterreadings.data(f"{context.href}/{number}", *columns) | subscribability.attribute("Reading")
-        items.append(("Reading", codec.fragment("Reading", data, context.edition)))
+        items.append(("Reading", codec.fragment("Reading", data, context.variant)))
     return ListPage("ReadingList", retrieve.Page(_count_readings(of_set), items))
 
 

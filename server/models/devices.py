@@ -1,7 +1,7 @@
 """Tables of enrolled devices, and of the audiences that they belong to."""
 from __future__ import annotations
 
-from peewee import BigIntegerField, CompositeKey, TextField
+from peewee import SQL, BigIntegerField, CompositeKey, TextField
 
 from server.models.base import JSON, Table
 
@@ -10,7 +10,8 @@ class Device(Table):
     """An enrolled EndDevice.
 
     `lfdi` is its identity; devices may share an `sfdi`, which has 36 bits of it. `id` is the number in its
-    href, `manager` the LFDI of the aggregator that acts for it, "" without one.
+    href, `manager` the LFDI of the aggregator that acts for it, "" without one. `profile` is its own
+    (resources.variants), "" for that of the server.
     """
     ENROLLED, SUSPENDED = "enrolled", "suspended"
     id = BigIntegerField(primary_key=True)
@@ -21,9 +22,12 @@ class Device(Table):
     labels = JSON(default=dict)
     state = TextField(default=ENROLLED)
     manager = TextField(default="", index=True)
+    profile = TextField(default="")
     enrolled_at = BigIntegerField()
     last_contact_at = BigIntegerField(null=True)
 
+
+Device.add_index(Device.profile, where=SQL("profile <> ''"))  # profiles.of
 
 _VDER = "vder:"
 

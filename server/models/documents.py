@@ -11,8 +11,8 @@ class Document(Table):
     """A resource, by href.
 
     `submitted` is the content as it was submitted, null for a placeholder that exists only so that its link
-    resolves. `body` is the XML fragment that is served (see codec); `body_2023` is the fragment for clients
-    of the 2023 edition where it differs. `audience` is EVERYONE (every enrolled device), NOBODY, an LFDI, or
+    resolves. `body` is the XML fragment that is served (see codec), in the variant of the profile of the
+    server (see profiles). `audience` is EVERYONE (every enrolled device), NOBODY, an LFDI, or
     a virtual DER as `vder:ID`. `fresh_until` is the instant (UTC seconds) at which time alone changes the
     body.
 
@@ -28,7 +28,6 @@ class Document(Table):
     audience = TextField()
     submitted = JSON(null=True)
     body = BlobField()
-    body_2023 = BlobField(null=True)
     mrid = TextField(null=True)
     sort = BlobField()
     at = BigIntegerField(null=True)

@@ -18,7 +18,8 @@ class Subscription(Table):
 
     `uri` is where notifications go, `receiver` its scheme, host and port. `own_address` is the subscriber's
     IP address when it subscribed, "" where that is not known. `base` is how the subscriber addresses this
-    server. `item_limit` is the most items of a list in a notification, `edition` that of its body.
+    server. `item_limit` is the most items of a list in a notification, `level` the one that it was
+    asked for with (resources.variants).
 
     `status` is 0, or the one with which the subscription has ended (NotificationStatus): its document is gone
     then, and the row stays until the subscriber has been told. `moved_to` is the new URI of the resource.
@@ -43,7 +44,7 @@ class Subscription(Table):
     own_address = TextField(default="")
     base = TextField(default="")
     item_limit = BigIntegerField()
-    edition = SmallIntegerField(default=2018)
+    level = TextField(default="")
     renewed_at = BigIntegerField()
     status = SmallIntegerField(default=0)
     moved_to = TextField(null=True)

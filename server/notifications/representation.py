@@ -13,13 +13,13 @@ from server.devices.access import Caller
 from server.devices.requestcontext import Fragment, ListPage, RequestContext
 from server.errors import Refused
 from server.models import Device, Document, Subscription
-from server.resources import codec, hooks, pollrates, schema, sql, table
+from server.resources import codec, hooks, pollrates, profiles, schema, sql, table
 from server.resources.codes import NotificationStatus
 from server.resources.subscribability import watch
+from server.resources.variants import Variant
 from server.resources.xmltext import escape
 from server.units import Href, Lfdi
 
-_DEFAULT = 2018
 MOST_AUDIENCES = 50  # of the items of a list, of which representations are shared
 
 
@@ -29,7 +29,7 @@ class Notice(NamedTuple):
     body: bytes
 
 
-def current(caller: Caller, href: Href, limit: int, edition: int) -> Fragment:
+def current(caller: Caller, href: Href, limit: int, variant: Variant) -> Fragment:
     """Return a resource as a device would GET it, a list with at most `limit` items.
 
     Refused (404) where it would not get it.
@@ -37,12 +37,12 @@ def current(caller: Caller, href: Href, limit: int, edition: int) -> Fragment:
     match = table.match(href)
     if match is None:
         raise Refused(404, access.NOT_THERE)
-    caller = caller._replace(edition=edition)
+    caller = caller._replace(variant=variant)
     if caller.state == Device.SUSPENDED:
         raise Suspended(403, "this device is suspended")
     access.admit(caller, "GET", match)
     query = f"l={limit}" if "l" in match.row.query else ""
-    context = RequestContext(caller, match, href, edition, query, _no_document)
+    context = RequestContext(caller, match, href, variant, query, _no_document)
     instead = hooks.instead_of("GET", match.row.name)
     result = instead(context) if instead else methods.get(context)
     assert isinstance(result, Fragment | ListPage)
@@ -81,14 +81,19 @@ class Representations:
         aggregator manages by now."""
         if claim.lfdi in self._managed:
             raise Refused(404, "its aggregator subscribes for it")
-        resource, limit, edition = claim.resource, claim.item_limit, claim.edition
+        resource, limit, variant = claim.resource, claim.item_limit, variant_of(claim)
         caller = self._callers.get(claim.lfdi) or Caller(claim.lfdi, 0)
         audiences = self._audiences[resource].get(claim.lfdi) if caller.enrolled else None
         rate_s = pollrates.poll(_element(resource), claim.lfdi)
-        key = resource, limit, edition, audiences or claim.lfdi, rate_s
+        key = resource, limit, variant, audiences or claim.lfdi, rate_s
         if key not in self._made:
-            self._made[key] = current(caller, resource, limit, edition)
+            self._made[key] = current(caller, resource, limit, variant)
         return self._made[key]
+
+
+def variant_of(subscription: Subscription) -> Variant:
+    """Return the variant of a notification: that of a GET of its subscriber that declares its level."""
+    return profiles.variant(subscription.lfdi, subscription.level)
 
 
 def _element(resource: Href) -> str:
@@ -133,13 +138,13 @@ def notice(subscription: Subscription, representations: Representations) -> Noti
     moved_to = ""
     if subscription.status == NotificationStatus.RESOURCE_MOVED:
         moved_to = f"<newResourceURI>{escape(str(subscription.moved_to))}</newResourceURI>"
-    created = f"<createdDateTime>{clock.now()}</createdDateTime>" if subscription.edition != _DEFAULT else ""
+    variant = variant_of(subscription)
+    created = f"<createdDateTime>{clock.now()}</createdDateTime>" if variant.edition == 2023 else ""
     fragment = b"><subscribedResource>%s</subscribedResource>%s%s%s<status>%d</status>" \
         b"<subscriptionURI>%s</subscriptionURI>" % (
             escape(subscription.resource).encode(), created.encode(), moved_to.encode(), resource,
             subscription.status, escape(f"{subscription.base or _address()}{subscription.href}").encode())
-    level = "" if subscription.edition == _DEFAULT else "; level=-S2"
-    return Notice(f"application/sep+xml{level}", codec.wrap("Notification", fragment))
+    return Notice(variant.media_type, codec.wrap("Notification", fragment, variant))
 
 
 def _address() -> str:

@@ -9,7 +9,7 @@ from server.devices import access
 from server.errors import Refused
 from server.models import Subscription
 from server.notifications import addresses, representation
-from server.resources import sql, store, subscribability, table
+from server.resources import profiles, sql, store, subscribability, table, variants
 from server.resources.codes import NotificationStatus, ReasonCode, Subscribable, SubscriptionEncoding
 from server.units import Href, Instant, Lfdi
 
@@ -43,13 +43,14 @@ def values(data: Data, subscriber: Subscriber) -> Data:
     if data["encoding"] != SubscriptionEncoding.XML:
         why = "not available here" if data["encoding"] == SubscriptionEncoding.EXI else "reserved"
         raise BadSubscription(400, f"encoding: {data['encoding']} is {why}; use 0, which is XML")
-    edition = 2023 if "s2" in data["level"].lower() else 2018
+    level = variants.level_named(data["level"])
+    variant = profiles.variant(subscriber.lfdi, level)
     resource = _resource(data["subscribedResource"], subscriber.base)
     match = table.match(resource)
     if match is None:
         raise BadSubscription(404, f"subscribedResource: there is no {resource} for you")
     try:
-        representation.current(access.caller(subscriber.lfdi, 0), resource, 0, edition)
+        representation.current(access.caller(subscriber.lfdi, 0), resource, 0, variant)
     except Refused:
         raise BadSubscription(404, f"subscribedResource: there is no {resource} for you") from None
     kind = subscribability.of(match.row.name)
@@ -76,7 +77,7 @@ def values(data: Data, subscriber: Subscriber) -> Data:
         "own_address": subscriber.address,
         "base": subscriber.base,
         "item_limit": data["limit"],
-        "edition": edition,
+        "level": level,
         "renewed_at": clock.now(),
     }
 

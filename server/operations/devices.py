@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
-from server import audit
 from server.devices import aggregators, devicelabels, enrolment, names
 from server.errors import BadArgument
 from server.grid.fleet import devicealarms
@@ -15,20 +14,23 @@ from server.grid.fleet.devicealarms import DeviceAlarmRow
 from server.grid.fleet.results import DerRatings
 from server.models import Device, Membership, VirtualDER, chunked
 from server.models.pages import Pages
-from server.operations import enrolmentfiles
+from server.operations import bulkenrolment, enrolmentfiles
+from server.operations.bulkenrolment import TOGETHER, Shared
 from server.operations.declaration import NO_PAIRS, Arg, DeviceName, Group, Role, UploadedFile
 from server.operations.progress import track
-from server.resources import hexbinary, sql, store
+from server.resources import hexbinary, store
+from server.resources.variants import PROFILES
 from server.units import Elements, Href, Instant, Lfdi, WattHours, Watts
 
 enrol_group = Group("enrol")
 device = Group("device", "Look at and change enrolled devices. DEVICE is an LFDI, SFDI, number or name.")
 GROUPS = (enrol_group, device)
-TOGETHER = 500  # devices that are enrolled in one transaction
+_PROFILES = f"Its own profile, one of {', '.join(PROFILES)}"
 
 
 class DeviceRow(TypedDict):
-    """A device as it is listed. `manager` is the LFDI of its aggregator, empty without one."""
+    """A device as it is listed. `manager` is the LFDI of its aggregator, empty without one; `profile` is its
+    own, empty for that of the server."""
     id: int
     name: str
     kind: str
@@ -37,6 +39,7 @@ class DeviceRow(TypedDict):
     state: str
     labels: dict[str, str]
     manager: Lfdi
+    profile: str
     last_contact_at: Instant | None
 
 
@@ -76,6 +79,7 @@ def row(device: Device) -> DeviceRow:
         "state": device.state,
         "labels": device.labels,
         "manager": device.manager,
+        "profile": device.profile,
         "last_contact_at": device.last_contact_at,
     }
 
@@ -118,61 +122,28 @@ def enrol(
         "A label for the rules of virtual DERs.", option="label")] = NO_PAIRS,
     manager: Annotated[str, Arg(
         "LFDI of the enrolled aggregator that acts for it.", option="aggregator")] = "",
+    profile: Annotated[str, Arg(f"{_PROFILES}.")] = "",
     file: Annotated[UploadedFile | None, Arg(
         "Enrol all devices of a file: JSON, a list of objects with lfdi, pin, name, kind, labels, manager, "
-        "category, or CSV with these columns.",
+        "profile, category, or CSV with these columns.",
         option="from")] = None,
     skip_enrolled: Annotated[bool, Arg(
         "Leave out devices of the file that are enrolled already, as after an interruption.")] = False,
 ) -> DeviceDetails | list[EnrolledDevice]:
     """Enrol a device by the LFDI of its certificate (or many, with `file`)."""
     if lfdi is not None and file is None:
-        enrolled = enrolment.enrol(lfdi, pin, name, names.check_kind(kind), dict(labels), manager)
+        enrolled = enrolment.enrol(lfdi, pin, name, names.check_kind(kind), dict(labels), manager,
+                                   profile=enrolment.check_profile(profile))
         return {**details(enrolled), "warnings": names.warnings(enrolled)}
     if lfdi is None and file is not None:
-        return _enrol_file(file, kind, labels, manager, skip_enrolled)
+        rows: list[EnrolledDevice] = [{**row(device)} for device in bulkenrolment.enrol_file(
+            file, Shared(kind, labels, manager, profile), skip_enrolled)]
+        shared = names.shared({row["name"] for row in rows})
+        for new in rows:
+            if new["name"] in shared:
+                new["warnings"] = [shared[new["name"]]]
+        return rows
     raise BadArgument("lfdi", "specify either an LFDI or `file`")
-
-
-def _enrolled(rows: list[EnrolledDevice]) -> dict[str, Any]:
-    return {"count": len(rows), "devices": [row["lfdi"] for row in rows]}
-
-
-def _enrol_file(
-    file: UploadedFile, kind: str, labels: Mapping[str, str], manager: str, skip_enrolled: bool
-) -> list[EnrolledDevice]:
-    """Enrol devices in transactions of TOGETHER, so that others wait no longer than for one of these; all are
-    checked before the first."""
-    entries = [
-        enrolment.Entry(
-            enrolment.plain(entry["lfdi"]),
-            entry.get("pin"),
-            entry.get("name", ""),
-            names.check_kind(entry.get("kind", kind)),
-            {**labels, **entry.get("labels", {})},
-            entry.get("manager", manager),
-            entry.get("category"),
-        )
-        for entry in enrolmentfiles.entries(file)
-    ]
-    if skip_enrolled:
-        enrolled = {lfdi for lfdi, in sql.among(
-            "SELECT lfdi FROM device WHERE lfdi IN ({})", (entry.lfdi for entry in entries))}
-        entries = [entry for entry in entries if entry.lfdi not in enrolled]
-    enrolment.check(entries)
-    entries.sort(key=lambda entry: entry.kind != enrolment.AGGREGATOR)  # they are there for their devices
-    rows = [row for chunk in track(list(chunked(entries, TOGETHER)), "enrolling", len)
-            for row in _enrol_together(chunk)]
-    shared = names.shared({row["name"] for row in rows})
-    for new in rows:
-        if new["name"] in shared:
-            new["warnings"] = [shared[new["name"]]]
-    return rows
-
-
-@audit.audited("device enrol", "{count} devices", answer=_enrolled)
-def _enrol_together(entries: Sequence[enrolment.Entry]) -> list[EnrolledDevice]:
-    return [{**row(device)} for device in enrolment.enrol_all(entries)]
 
 
 @device.operation("list", role=Role.VIEWER)
@@ -230,6 +201,16 @@ def label(
     checked = None if kind is None else names.check_kind(kind)
     enrolment.relabel(labelled, {**labels, **dict.fromkeys(remove)}, name, checked)
     return {**details(labelled), "warnings": names.warnings(labelled)}
+
+
+@device.operation("update", role=Role.OPERATOR)
+def update(
+    device: DeviceName, *, profile: Annotated[str, Arg(f"{_PROFILES}; server for that of the server.")]
+) -> DeviceDetails:
+    """Give a device a profile of its own: which edition of the standard it is sent, and which extensions."""
+    updated = enrolment.find(device)
+    enrolment.update(updated, "" if profile == "server" else enrolment.check_profile(profile))
+    return details(updated)
 
 
 @device.operation("rate", role=Role.OPERATOR)

@@ -14,7 +14,7 @@ from server.resources import csvlines, table
 from server.units import Lfdi
 
 _ENTRY: dict[str, type] = {"lfdi": str, "pin": int, "name": str, "kind": str, "labels": dict, "manager": str,
-                           "category": int}
+                           "profile": str, "category": int}
 _TYPE_NAMES = {str: "text", int: "a whole number", dict: "an object"}
 
 
@@ -27,6 +27,7 @@ class ListedDevice(TypedDict):
     kind: str
     labels: dict[str, str]
     manager: Lfdi
+    profile: str
     category: int | None
 
 
@@ -47,7 +48,8 @@ def _listed(device: Device, documents: dict[str, Any], with_pins: bool) -> Liste
     category = documents[href].get("deviceCategory")
     entry: ListedDevice = {
         "lfdi": device.lfdi, "name": device.name, "kind": device.kind, "labels": device.labels,
-        "manager": device.manager, "category": None if category is None else int(category, 16)}
+        "manager": device.manager, "profile": device.profile,
+        "category": None if category is None else int(category, 16)}
     if with_pins:
         registration = documents.get(f"{href}/rg")
         entry["pin"] = f"{registration['pIN']:06d}" if registration else None
@@ -72,7 +74,8 @@ def _cells(device: ListedDevice, columns: list[str]) -> dict[str, str]:
         raise Refused(409, f"device {device['lfdi']}: its labels cannot be written as CSV; use --json")
     category = "" if device["category"] is None else f"0x{device['category']:X}"
     row = {"lfdi": device["lfdi"], "pin": device.get("pin") or "", "name": device["name"],
-           "kind": device["kind"], "labels": labels, "manager": device["manager"], "category": category}
+           "kind": device["kind"], "labels": labels, "manager": device["manager"],
+           "profile": device["profile"], "category": category}
     return {column: row[column] for column in columns}
 
 

@@ -14,12 +14,10 @@ from typing import Any, NamedTuple
 from server.config import settings
 from server.errors import Refused
 from server.protocol.message import REASON_CODES, Streamed
-from server.resources import codec
+from server.resources import codec, variants
 from server.resources.codes import ReasonCode
+from server.resources.variants import SEP_XML, Variant
 
-SEP_XML = "application/sep+xml"
-LEVEL_2023 = "application/sep+xml; level=-S2"
-_EDITIONS = {2018: SEP_XML, 2023: LEVEL_2023}
 STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 MAX_REASON = 500  # characters of the reason in an Error: what was sent is not echoed at length
 _NOT_IN_COMMENTS = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -39,41 +37,38 @@ class Answer(NamedTuple):
         return len(self.body) if self.stream is None else int(self.headers["Content-Length"])
 
 
-def edition(environ: Mapping[str, Any]) -> int:
-    """Return the edition of the standard for the answer to a request (its WSGI environ): 2023 or 2018.
+def level(environ: Mapping[str, Any]) -> str:
+    """Return the level that a request (its WSGI environ) declares, "" for none.
 
-    It is 2023 where the first XML type in Accept, or without Accept the Content-Type of the request, has
-    level=-S2. Refused (406) where Accept has no XML type, or where it is ignored, EXI alone.
+    It is that of the first XML type in Accept, or without Accept that of the request's Content-Type. Refused
+    (406) where Accept has no XML type, or where it is ignored, EXI alone.
     """
     accept = environ.get("HTTP_ACCEPT")
     if not accept or accept == SEP_XML:
-        return _edition(environ.get("CONTENT_TYPE") or "")
+        content_type = environ.get("CONTENT_TYPE")
+        return variants.level_of(content_type) if content_type else variants.NO_LEVEL
     for part in accept.lower().split(","):
         if part.strip().startswith(
             ("application/sep+xml", "*/*", "application/*", "application/xml", "text/xml")
         ):
-            return _edition(part)
+            return variants.level_of(part)
     if settings.ignore_accept and "exi" not in accept.lower():
-        return _edition("")
+        return variants.NO_LEVEL
     raise Refused(406, f"answers are {SEP_XML}, which Accept: {accept} does not take")
 
 
-def _edition(media_type: str) -> int:
-    return 2023 if "s2" in media_type.lower().partition("level=")[2] else 2018
-
-
-def document(name: str, fragment: bytes, environ: Mapping[str, Any], edition: int) -> Answer:
+def document(name: str, fragment: bytes, environ: Mapping[str, Any], variant: Variant) -> Answer:
     """Return 200 with a document, or 304 where the client has it already."""
-    return bytes_of(codec.wrap(name, fragment), environ, edition)
+    return bytes_of(codec.wrap(name, fragment, variant), environ, variant)
 
 
-def bytes_of(body: bytes, environ: Mapping[str, Any], edition: int) -> Answer:
+def bytes_of(body: bytes, environ: Mapping[str, Any], variant: Variant) -> Answer:
     """Return 200 with these bytes, or 304 where the client has them already."""
-    etag = f'"{zlib.crc32(body):08x}{len(body):x}"'
+    etag = f'"{zlib.crc32(body):08x}{len(body):x}{variant.tag}"'
     known = environ.get("HTTP_IF_NONE_MATCH")
     if known and (known == "*" or etag in known):
         return Answer(304, {"ETag": etag})
-    headers = {"Content-Type": _EDITIONS[edition], "Content-Length": str(len(body)), "ETag": etag}
+    headers = {"Content-Type": variant.media_type, "Content-Length": str(len(body)), "ETag": etag}
     return Answer(200, headers, body)
 
 

@@ -14,7 +14,8 @@ from server.devices.requestcontext import Changed, Created, Fragment, ListPage, 
 from server.errors import Refused
 from server.models import first_statement
 from server.protocol import answers, filetransfers
-from server.resources import codec, filecontents, hooks, table
+from server.resources import codec, filecontents, hooks, profiles, table
+from server.resources.variants import SEP_XML
 
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:\d+)?|\[[0-9A-Fa-f:.]+\](:\d+)?")
 
@@ -45,10 +46,10 @@ def respond(environ: dict[str, Any], lfdi: str, sfdi: int) -> answers.Answer:
 
 
 def _context(environ: dict[str, Any], caller: access.Caller, match: table.Match, href: str) -> RequestContext:
-    edition, most = answers.edition(environ), _longest(match.row)
-    if edition != 2018:
-        caller = caller._replace(edition=edition)
-    return RequestContext(caller, match, href, edition, environ["QUERY_STRING"],
+    variant, most = profiles.variant(caller.lfdi, answers.level(environ)), _longest(match.row)
+    if variant is not caller.variant:
+        caller = caller._replace(variant=variant)
+    return RequestContext(caller, match, href, variant, environ["QUERY_STRING"],
                           lambda: read(Request(environ), most))
 
 
@@ -67,7 +68,7 @@ def _answer(result: Result, context: RequestContext, environ: dict[str, Any]) ->
     """Return the answer for a result."""
     if isinstance(result, Fragment | ListPage):
         name, xml = context.represent(result)
-        return answers.document(name, xml, environ, context.edition)
+        return answers.document(name, xml, environ, context.variant)
     if isinstance(result, Created):
         return answers.empty(201, result.href)
     assert isinstance(result, Changed), result
@@ -92,7 +93,7 @@ def read(request: Request, most: int) -> tuple[str, codec.Data]:
         raise Refused(415, why, Accept_Encoding="identity")
     kind = (request.environ.get("CONTENT_TYPE") or "").partition(";")[0].strip().lower()
     if kind not in ("application/sep+xml", "application/xml", "text/xml"):
-        raise Refused(415, f"Content-Type is {kind or 'missing'}, not {answers.SEP_XML}")
+        raise Refused(415, f"Content-Type is {kind or 'missing'}, not {SEP_XML}")
     if (request.content_length or 0) > most:
         raise Refused(413, f"the body has more than {most} bytes")
     return codec.decode(request.get_data(cache=False))

@@ -5,6 +5,7 @@ are parsed and validated together, as the items of a list.
 """
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,6 +14,7 @@ from server.errors import Refused
 from server.resources import codec, ranges, schema, validation
 from server.resources.codec import Output
 from server.resources.schema import SEP, FieldSpec, TypeSpec
+from server.resources.variants import Variant
 
 if TYPE_CHECKING:
     from lxml import etree
@@ -28,7 +30,7 @@ class _Written(NamedTuple):
     """An element as it was last written: its value, its text, and what it made of the output's marks."""
     value: Any
     text: list[str]
-    edition_specific: bool
+    specific: bool
     csipaus: bool
 
 
@@ -40,17 +42,16 @@ class Writer:
         self._is_plain = schema.foreign_name(name) is None
         self._keys: tuple[str, ...] | None = None
         self._fields: list[FieldSpec] | None = None
-        self._written: dict[int, dict[str, _Written]] = {2018: {}, 2023: {}}
+        self._written: dict[Variant, dict[str, _Written]] = defaultdict(dict)
 
-    def fragments(self, data: Data) -> tuple[bytes, bytes | None]:
-        """Return what `codec.fragments` returns."""
+    def written(self, data: Data, variant: Variant) -> tuple[bytes, bool]:
+        """Return what `codec.written` returns."""
         keys = tuple(data)
         if keys != self._keys:
             self._keys, self._fields = keys, self._elements(keys) if self._is_plain else None
-        if self._fields is None:
-            return codec.fragments(self.name, data)
-        body_2018, edition_specific = self._fragment(data, self._fields, 2018)
-        return body_2018, self._fragment(data, self._fields, 2023)[0] if edition_specific else None
+        if self._fields is None or variant.draft:
+            return codec.written(self.name, data, variant)
+        return self._fragment(data, self._fields, variant)
 
     def _elements(self, keys: Sequence[str]) -> list[FieldSpec] | None:
         """Return the elements with these keys, in order; None where there are others beside."""
@@ -59,11 +60,11 @@ class Writer:
             return None
         return [self.spec.elements[index] for index in sorted(order[key] for key in keys if key in order)]
 
-    def _fragment(self, data: Data, fields: Sequence[FieldSpec], edition: int) -> tuple[bytes, bool]:
-        out, written = Output(edition), self._written[edition]
+    def _fragment(self, data: Data, fields: Sequence[FieldSpec], variant: Variant) -> tuple[bytes, bool]:
+        out, written = Output(variant), self._written[variant]
         codec.write_attributes(out, self.spec, data, ())
         out.append(">")
-        edition_specific, csipaus = out.edition_specific, False
+        specific, csipaus = out.specific, False
         for field in fields:
             value = data[field.key]
             last = written.get(field.key)
@@ -71,19 +72,19 @@ class Writer:
                 last = written[field.key] = self._write(out, field, value, data)
             else:
                 out.extend(last.text)
-            edition_specific |= last.edition_specific
+            specific |= last.specific
             csipaus |= last.csipaus
         if csipaus:
-            out.insert(0, f' xmlns:csipaus="{schema.CSIPAUS}"')
-        return "".join(out).encode(), edition_specific
+            out.insert(0, codec.DECLARED)
+        return "".join(out).encode(), specific
 
     def _write(self, out: Output, field: FieldSpec, value: Any, data: Data) -> _Written:
         begin = len(out)
-        out.edition_specific = out.csipaus = False
+        out.specific = out.csipaus = False
         if value is not None and out.accepts(field):
             for occurrence in value if field.many else (value,):
                 codec.write_value(out, field, occurrence, data, f"{self.name}/{field.key}")
-        return _Written(value, out[begin:], out.edition_specific, out.csipaus)
+        return _Written(value, out[begin:], out.specific, out.csipaus)
 
 
 # --- validating -----------------------------------------------------------------------------------

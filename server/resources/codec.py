@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from server.resources import foreign, hexbinary, ranges, schema, validation
 from server.resources.schema import CSIPAUS, SEP, XSI, FieldSpec, Simple, TypeSpec
+from server.resources.variants import EXTENDED, WHOLE, Variant
 from server.resources.xmltext import escape, quoteattr
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 Data = dict[str, Any]
 _SCHEMA_LOCATION = f"{{{XSI}}}schemaLocation"
+DECLARED = f' xmlns:csipaus="{CSIPAUS}"'
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -89,73 +91,87 @@ def _read_text(text: str, key: str, simple: Simple, owner: Data) -> Any:
 # --- writing --------------------------------------------------------------------------------------
 
 class Output(list[str]):
-    """The text written so far, for clients of one edition.
+    """The text written so far, in one variant.
 
-    `edition_specific` is set once some of the data belongs to one edition only, `csipaus` once the prefix has
-    to be declared.
+    `specific` is set once some of the data is not in every variant, `csipaus` once the prefix has to be
+    declared.
     """
-    edition_specific = csipaus = False
+    specific = csipaus = False
 
-    def __init__(self, edition: int):
+    def __init__(self, variant: Variant):
         super().__init__()
-        self.edition = edition
+        self.edition, self.extensions, self.whole = variant.edition, variant.extensions, variant.whole
+        self.foreign = variant.foreign
 
     def accepts(self, part: FieldSpec | TypeSpec) -> bool:
-        """Return whether clients of the edition are sent this element, attribute or type."""
-        if not part.edition:
+        """Return whether the variant has this element, attribute or type."""
+        if not part.specific:
             return True
-        self.edition_specific = True
-        return part.edition == self.edition
+        self.specific = True
+        if part.csipaus:
+            return self.extensions
+        return part.edition == self.edition or self.whole and part.edition > 0
 
 
-def encode(name: str, data: Data, edition: int = 2018) -> bytes:
-    """Return the document, in the order of the schema, for clients of this edition.
+def encode(name: str, data: Data, variant: Variant = EXTENDED) -> bytes:
+    """Return the document, in the order of the schema, in this variant.
 
     ValueError names the path of a key that its type does not have. Validity is not checked (see `check`).
     """
-    return wrap(name, fragment(name, data, edition))
+    return wrap(name, fragment(name, data, variant), variant)
 
 
 def check(name: str, fragment: bytes) -> None:
-    """Validate a document (its fragment) that was made from an operator's data. Refused (400)."""
+    """Validate a document (its fragment, WHOLE) that was made from an operator's data. Refused (400)."""
     root = validation.check(wrap(name, fragment))
     _read(root, schema.type_spec(name))
 
 
-def fragment(name: str, data: Data, edition: int = 2018) -> bytes:
+def check_data(name: str, data: Data) -> None:
+    """Validate the data of a document. Refused (400)."""
+    check(name, fragment(name, data, WHOLE))
+
+
+def fragment(name: str, data: Data, variant: Variant = EXTENDED) -> bytes:
     """Return the part of a document between `<Name` and `</Name>`."""
-    return _fragment(name, data, edition)[0]
+    return written(name, data, variant)[0]
 
 
-def fragments(name: str, data: Data) -> tuple[bytes, bytes | None]:
-    """Return the fragment for clients of 2018, and that for clients of 2023 where it differs."""
-    body_2018, edition_specific = _fragment(name, data, 2018)
-    return body_2018, _fragment(name, data, 2023)[0] if edition_specific else None
-
-
-def _fragment(name: str, data: Data, edition: int) -> tuple[bytes, bool]:
-    out = Output(edition)
-    out.csipaus = schema.foreign_name(name) is not None
+def written(name: str, data: Data, variant: Variant) -> tuple[bytes, bool]:
+    """Return the fragment, and whether other variants may have another."""
+    out = Output(variant)
+    if schema.foreign_name(name) is not None:
+        out.csipaus = out.extensions = True
     _write(out, schema.type_spec(name), data, name)
     if out.csipaus:
-        out.insert(0, f' xmlns:csipaus="{CSIPAUS}"')
-    return "".join(out).encode(), out.edition_specific
+        out.insert(0, DECLARED)
+    return "".join(out).encode(), out.specific
 
 
-def wrap(name: str, fragment: bytes) -> bytes:
+def wrap(name: str, fragment: bytes, variant: Variant = EXTENDED) -> bytes:
     """Return the document with this fragment, in UTF-8 without an XML declaration (5.6.2)."""
-    tag = (f"csipaus:{name}" if schema.foreign_name(name) else name).encode()
-    return b'<%s xmlns="%s"%s</%s>' % (tag, SEP.encode(), fragment, tag)
+    tag, attributes = _root(name, variant)
+    return b"<%s%s%s</%s>" % (tag, attributes, fragment, tag)
+
+
+@lru_cache(maxsize=1024)
+def _root(name: str, variant: Variant) -> tuple[bytes, bytes]:
+    """Return the tag of a root element, and the attributes that it has in a variant."""
+    tag = f"csipaus:{name}" if schema.foreign_name(name) else name
+    version = ""
+    if variant.schema_version and schema.root_edition(name) in (0, 2023):
+        version = f' schemaVer="{variant.schema_version}"'
+    return tag.encode(), f' xmlns="{SEP}"{version}'.encode()
 
 
 def page(
-    name: str, attributes: Data, item: str, fragments: list[tuple[str, bytes]], edition: int = 2018
+    name: str, attributes: Data, item: str, fragments: list[tuple[str, bytes]], variant: Variant = EXTENDED
 ) -> bytes:
     """Return the fragment of a list with these items, each as its type and fragment.
 
     An item of another type than `item` has xsi:type.
     """
-    head = _head(name, tuple(attributes.items()), edition)
+    head = _head(name, tuple(attributes.items()), variant)
     tag = item.encode()
     between = b"</%s><%s" % (tag, tag)
     items = [
@@ -166,8 +182,8 @@ def page(
 
 
 @lru_cache(maxsize=4096)
-def _head(name: str, attributes: tuple[tuple[str, Any], ...], edition: int) -> bytes:
-    return fragment(name, dict(attributes), edition)
+def _head(name: str, attributes: tuple[tuple[str, Any], ...], variant: Variant) -> bytes:
+    return fragment(name, dict(attributes), variant)
 
 
 def _write(out: Output, spec: TypeSpec, data: Data, path: str) -> None:
@@ -189,12 +205,14 @@ def _write(out: Output, spec: TypeSpec, data: Data, path: str) -> None:
 
 
 def _write_type(out: Output, declared: TypeSpec, data: Data) -> tuple[TypeSpec, Data]:
-    """Write xsi:type where the edition knows that type; return the type and the data to write next."""
+    """Write xsi:type where the variant has that type; return the type and the data to write next."""
     actual = schema.type_spec(data["xsi:type"])
-    if not out.accepts(actual):
+    csipaus = data["xsi:type"].startswith("csipaus:")
+    out.specific |= csipaus
+    if not out.accepts(actual) or csipaus and not out.extensions:
         return declared, {key: value for key, value in data.items() if key in declared.known}
     out.append(f' xmlns:xsi="{XSI}" xsi:type="{data["xsi:type"]}"')
-    out.csipaus |= data["xsi:type"].startswith("csipaus:")
+    out.csipaus |= csipaus
     return actual, data
 
 
@@ -204,10 +222,11 @@ def write_attributes(out: Output, spec: TypeSpec, data: Data, unknown: Sequence[
         if field.key in data and out.accepts(field):
             text = _write_text(data[field.key], field.key, field.simple, data)
             out.append(f" {field.key}={quoteattr(text)}")
-    attributes = {key[1:]: data[key] for key in unknown if key.startswith("@")}
+    attributes = {key[1:]: data[key] for key in unknown
+                  if key.startswith("@") and (out.whole or key != "@schemaVer")}
     if attributes:
-        out.edition_specific = True
-        if out.edition == 2023:
+        out.specific = True
+        if out.foreign:
             out.append(foreign.attributes_text(attributes))
 
 
@@ -240,21 +259,18 @@ def _write_text(value: Any, key: str, simple: Simple, owner: Data) -> str:
 
 
 def _write_foreign(out: Output, spec: TypeSpec, data: Data, unknown: list[str], path: str) -> None:
-    """Write the elements for the slot: in the edition of 2018 those alone that CSIP-AUS has there."""
+    """Write the elements for the slot: of CSIP-AUS those alone that it has there, but for WHOLE."""
     order = schema.foreign_order()
     for key in sorted(unknown, key=lambda key: order.get(key, len(order))):
         if key.startswith("@"):
             continue
+        out.specific = True
         if key.startswith("{"):
-            out.edition_specific = True
-            out.extend(data[key] if out.edition == 2023 else ())
+            out.extend(data[key] if out.foreign else ())
             continue
         prefix, _, local = key.rpartition(":")
         field = schema.foreign(f"{{{CSIPAUS}}}{local}") if prefix == "csipaus" else None
         if field is None:
             raise ValueError(f"{path} has no element or attribute {key!r}")
-        if not spec.csipaus_slot:
-            out.edition_specific = True
-            if out.edition != 2023:
-                continue
-        write_value(out, field, data[key], data, f"{path}/{key}")
+        if out.whole or spec.csipaus_slot and out.extensions:
+            write_value(out, field, data[key], data, f"{path}/{key}")

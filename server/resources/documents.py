@@ -23,13 +23,13 @@ _TO_TEXT = {name: getattr(Document, name).db_value for name, _ in _JSON}
 
 def select(condition: str, *parameters: Any) -> list[Document]:
     """Return the documents that meet an SQL condition, which may end with an ORDER BY."""
-    return [_document(row) for row in sql.bodies(_SELECT + condition, *parameters)]
+    return [of_row(row) for row in sql.bodies(_SELECT + condition, *parameters)]
 
 
 def first(condition: str, *parameters: Any) -> Document | None:
     """Return the first document that meets an SQL condition; None where there is none."""
     row = sql.row(_SELECT + condition, *parameters)
-    return _document(row) if row else None
+    return of_row(row) if row else None
 
 
 def own(list_href: Href, audience: str) -> list[Document]:
@@ -48,10 +48,11 @@ def ever(list_href: Href, audience: str) -> list[Document]:
 def among(column: str, values: Iterable[Any], condition: str = "", *parameters: Any) -> Iterator[Document]:
     """Yield the documents with one of these values, which may be any number, in a column, and which meet a
     condition (such as `AND visibility = ?`)."""
-    yield from map(_document, sql.among(f"{_SELECT}{column} IN ({{}}) {condition}", values, *parameters))
+    yield from map(of_row, sql.among(f"{_SELECT}{column} IN ({{}}) {condition}", values, *parameters))
 
 
-def _document(row: tuple[Any, ...]) -> Document:
+def of_row(row: tuple[Any, ...]) -> Document:
+    """Return a document from the values of all columns."""
     values = dict(zip(COLUMNS, row, strict=True))
     for name, read in _JSON:
         values[name] = read(values[name])

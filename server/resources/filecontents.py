@@ -1,6 +1,6 @@
 """The bytes of files that this server serves: in parts, in the database, which every node reads.
 
-They never change: a File of other bytes is another File. See docs/decisions/0018.
+They never change: a File of other bytes is another File. See docs/decisions/0021.
 """
 from __future__ import annotations
 

@@ -14,11 +14,13 @@ REPLY_TO = "/rsps/1/rsp"
 
 
 class LinkSpec(NamedTuple):
-    """A link that a kind may or must have: its key, the row it leads to, and the last step of its href."""
+    """A link that a kind may or must have: its key, the row it leads to, the last step of its href, and the
+    edition that it belongs to alone, as in FieldSpec."""
     key: str
     row: Row
     step: str
     required: bool
+    edition: int
 
 
 @lru_cache(maxsize=None)
@@ -29,7 +31,7 @@ def link_rows(name: str) -> tuple[LinkSpec, ...]:
         return ()
     fields = schema.type_spec(table.rows[name].element).by_key
     return tuple(
-        LinkSpec(key, row, row.path.rpartition("/")[2], fields[key].required)
+        LinkSpec(key, row, row.path.rpartition("/")[2], fields[key].required, fields[key].edition)
         for row in table.children(name)
         # a view has a link of its own name; of a resource that is there twice, each has that of its element
         for target in {row.name, row.name if row.of else row.element}

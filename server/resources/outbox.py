@@ -66,13 +66,12 @@ def written(values: dict[str, Any], stored: Document | None) -> None:
 
 
 def _differs(values: dict[str, Any], stored: Document) -> bool:
-    return values["visibility"] != stored.visibility or any(
-        _without_counts(values[name]) != _without_counts(getattr(stored, name))
-        for name in ("body", "body_2023"))
+    return (values["visibility"] != stored.visibility or values["submitted"] != stored.submitted
+            or _without_counts(values["body"]) != _without_counts(stored.body))
 
 
-def _without_counts(body: bytes | None) -> bytes:
-    return _COUNT.sub(rb"\1", bytes(body or b""))
+def _without_counts(body: bytes) -> bytes:
+    return _COUNT.sub(rb"\1", bytes(body))
 
 
 def removed(document: Document) -> None:

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from server import clock
 from server.errors import Refused
 from server.models import Document
 from server.models.base import CHUNK, chunked
-from server.resources import (bulkcodec, documents, eventlists, hooks, linkcounts, links, ordering, outbox,
-                              pollrates, quotas, schema, subscribability, table, visibility)
+from server.resources import (bulkcodec, codec, documents, eventlists, events, hooks, linkcounts, links,
+                              ordering, outbox, pollrates, profiles, quotas, schema, subscribability, table,
+                              visibility)
 from server.resources.eventlists import Draft, Period, Timed
 from server.resources.hooks import Derived
+from server.resources.variants import WHOLE, Variant
 from server.resources.visibility import TimedState
-from server.units import Href
+from server.units import Href, Instant
 
 Data = dict[str, Any]
+
+
+class Rendered(NamedTuple):
+    """A body, and the instant at which time changes it beside the status of the document, None for none."""
+    body: bytes
+    until: Instant | None
 
 
 def save(
@@ -74,18 +82,22 @@ def _write(
 ) -> list[Href]:
     """Render and write what is new or has changed; return the hrefs."""
     links_of = linkcounts.links_of({draft.href: draft.kind for draft, _, _ in timed})
-    derived = _derive(timed)
+    derived = derive((draft.kind, draft.href, draft.submitted) for draft, _, _ in timed)
     writers = {kind: bulkcodec.Writer(kind) for kind in {draft.kind for draft, _, _ in timed}}
     changed: list[tuple[Data, Document | None]] = []
+    unchecked: dict[str, list[bytes]] = defaultdict(list)
     for draft, state, stored in timed:
-        values = _row(draft, links_of[draft.href], state, writers[draft.kind], derived.get(draft.href))
+        writer = writers[draft.kind]
+        values, data = _row(draft, links_of[draft.href], state, writer, derived.get(draft.href))
         if stored is None and bounded:
             text = Document.submitted.db_value(draft.submitted)
             quotas.check_bytes(draft.audience, draft.href, len(text or ""))
         if stored is None or documents.differs(stored, values):
             changed.append((values, stored))
-    if check:
-        _check([values for values, stored in changed if stored is None])
+        if stored is None and check:
+            unchecked[draft.kind].append(writer.written(data, WHOLE)[0])
+    for kind, fragments in unchecked.items():
+        bulkcodec.check_all(kind, fragments)
     for values, stored in changed:
         if values["href"] not in same:
             outbox.written(values, stored)
@@ -94,62 +106,93 @@ def _write(
     return [values["href"] for values, _ in changed]
 
 
-def _derive(timed: Iterable[Timed]) -> dict[Href, Derived]:
-    """Return what hooks derive of these documents, by href; those of which they derive nothing are left
-    out."""
-    submitted: dict[str, dict[Href, Data | None]] = defaultdict(dict)
-    for draft, _, _ in timed:
-        submitted[draft.kind][draft.href] = draft.submitted
-    return {href: of_href for kind, of_kind in submitted.items()
+def derive(submitted: Iterable[tuple[str, Href, Data | None]]) -> dict[Href, Derived]:
+    """Return what hooks derive of documents (kind, href and what was submitted), by href; those of which they
+    derive nothing are left out."""
+    by_kind: dict[str, dict[Href, Data | None]] = defaultdict(dict)
+    for kind, href, data in submitted:
+        by_kind[kind][href] = data
+    return {href: of_href for kind, of_kind in by_kind.items()
             for href, of_href in hooks.derive(kind, of_kind).items()}
 
 
-def _check(new: Iterable[Data]) -> None:
-    """Refuse (400) invalid documents, by the values of all their columns."""
-    fragments: dict[str, list[bytes]] = defaultdict(list)
-    for values in new:
-        fragments[values["kind"]].append(values["body_2023"] or values["body"])
-    for kind, of_kind in fragments.items():
-        bulkcodec.check_all(kind, of_kind)
-
-
 def _row(draft: Draft, links_of: Data, state: TimedState | None, writer: bulkcodec.Writer,
-         derived: Derived | None = None) -> Data:
-    """Return the values of all columns."""
+         derived: Derived | None = None) -> tuple[Data, Data]:
+    """Return the values of all columns, and what is served as data."""
     kind, href, _, audience, submitted = draft
     data = submitted if submitted is not None else blank(kind)
     position = ordering.list_position(kind, href, data)
-    overrides = {**pollrates.overrides(kind, audience), **subscribability.attribute(kind)}
     if state is None:
         state = _timed_state(data, position)
-    if derived is not None:
-        overrides |= derived.overrides
-        if derived.fresh_until is not None or not derived.served:
-            shown = state.visibility if derived.served else Document.WITHDRAWN
-            state = TimedState(shown, derived.fresh_until)
-    if state.status is not None:
-        overrides["EventStatus"] = state.status
-    defaults = {**links_of, **pollrates.defaults(kind, audience)}
-    try:
-        body, body_2023 = writer.fragments(links.complete(kind, href, data, defaults, overrides))
-    except (ValueError, TypeError, AttributeError) as error:
-        raise Refused(400, str(error)) from None
+    if derived is not None and (derived.fresh_until is not None or not derived.served):
+        shown = state.visibility if derived.served else Document.WITHDRAWN
+        state = TimedState(shown, derived.fresh_until)
+    served = _served(draft, data, links_of, state.status, derived)
+    rendered = _body(kind, data, served, profiles.default(), writer, clock.now())
+    fresh_until = min((instant for instant in (state.fresh_until, rendered.until) if instant is not None),
+                      default=None)
     return {
         "href": href,
         "kind": kind,
         "parent": draft.parent,
         "audience": audience,
         "submitted": submitted,
-        "body": body,
-        "body_2023": body_2023,
+        "body": rendered.body,
         "mrid": position.mrid,
         "sort": position.sort,
         "at": position.at,
         "until": position.until,
         "visibility": state.visibility,
-        "fresh_until": state.fresh_until,
+        "fresh_until": fresh_until,
         "status": state.status,
-    }
+    }, served
+
+
+def _served(
+    draft: Draft, data: Data, links_of: Data, status: Data | None, derived: Derived | None = None
+) -> Data:
+    """Return what is served, as data of every edition: what was submitted, completed by the server."""
+    kind, audience = draft.kind, draft.audience
+    overrides = {**pollrates.overrides(kind, audience), **subscribability.attribute(kind)}
+    if derived is not None:
+        overrides |= derived.overrides
+    if status is not None:
+        overrides["EventStatus"] = status
+    defaults = {**links_of, **pollrates.defaults(kind, audience)}
+    return links.complete(kind, draft.href, data, defaults, overrides)
+
+
+def _body(
+    kind: str, data: Data, served: Data, variant: Variant, writer: bulkcodec.Writer, now: Instant
+) -> Rendered:
+    """Return the body of a document in a variant."""
+    until = None
+    if variant.edition == 2023 and "EventStatus" in served and links.is_event(kind):
+        event = events.from_data(kind, "", data)
+        status, until = visibility.status_of_2023(event, served["EventStatus"], now)
+        served = {**served, "EventStatus": status}
+    try:
+        return Rendered(writer.written(served, variant)[0], until)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise Refused(400, str(error)) from None
+
+
+def check(document: Document) -> None:
+    """Validate a stored document. Refused (400)."""
+    links_of = linkcounts.links_of({document.href: document.kind})[document.href]
+    writer = bulkcodec.Writer(document.kind)
+    codec.check(document.kind, in_variant(document, links_of, None, WHOLE, writer, clock.now()).body)
+
+
+def in_variant(
+    document: Document, links_of: Data, derived: Derived | None, variant: Variant, writer: bulkcodec.Writer,
+    now: Instant
+) -> Rendered:
+    """Return the body of a stored document in a variant, with these links and what hooks derive of it."""
+    draft = Draft(document.kind, document.href, document.parent, document.audience, document.submitted)
+    data = document.submitted if document.submitted is not None else blank(document.kind)
+    served = _served(draft, data, links_of, document.status, derived)
+    return _body(document.kind, data, served, variant, writer, now)
 
 
 def _timed_state(data: Data, position: ordering.ListPosition) -> TimedState:

@@ -9,14 +9,19 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from server.models import Device, Document, is_postgres
-from server.resources import documents, sql
+from server.resources import documents, profiles, renderings, sql
+from server.resources.variants import Variant
 from server.units import Href
 
 PAGE_BYTES = 1 << 20  # of the items of a page; small devices, and this server, have to hold it in memory
-_AUDIENCES = ("SELECT of_device.audience FROM device CROSS JOIN audience AS of_device WHERE device.lfdi = ? "
+_AUDIENCES = ("SELECT of_device.audience AS of_reader FROM device CROSS JOIN audience AS of_device "
+              "WHERE device.lfdi = ? "
               f"AND device.state = '{Device.ENROLLED}' AND of_device.lfdi = device.lfdi")
 _VISIBLE = f"audience IN ({_AUDIENCES})"
 _SERVED = f"visibility < {Document.WITHDRAWN}"
+_ALL = ", ".join(documents.COLUMNS)
+_KIND, _AUDIENCE, _HREF, _BODY, _SUBMITTED = map(
+    documents.COLUMNS.index, ("kind", "audience", "href", "body", "submitted"))
 # As an expression, which keeps the database from looking documents up by audience and sorting them.
 _VISIBLE_IN_ORDER = f"coalesce(audience, '') {_VISIBLE.removeprefix('audience ')}"
 
@@ -36,38 +41,46 @@ class Page(NamedTuple):
     hrefs: Sequence[Href] = ()
 
 
-def _body(edition: int) -> str:
-    return "body" if edition == 2018 else "coalesce(body_2023, body)"
-
-
-def single(href: str, reader: str | None, edition: int = 2018) -> Single | None:
-    """Return the document at an href; None where there is none that the reader may see."""
-    statement = f"SELECT kind, {_body(edition)}, audience FROM document WHERE href = ? AND {_SERVED}"
+def single(href: str, reader: str | None, variant: Variant | None = None) -> Single | None:
+    """Return the document at an href in a variant, or as it is stored; None where there is none that the
+    reader may see."""
+    stored = _is_stored(variant)
+    columns = "kind, body, audience" if stored else _ALL
+    statement = f"SELECT {columns} FROM document WHERE href = ? AND {_SERVED}"
     found = sql.bodies(statement, href) if reader is None else sql.bodies(
         f"{statement} AND {_VISIBLE}", href, reader)
-    return Single(found[0][0], bytes(found[0][1]), found[0][2]) if found else None
+    if not found:
+        return None
+    if stored or variant is None:
+        kind, body, audience = found[0]
+        return Single(kind, bytes(body), audience)
+    return Single(found[0][_KIND], renderings.bodies(found, variant)[0], found[0][_AUDIENCE])
+
+
+def _is_stored(variant: Variant | None) -> bool:
+    return variant is None or variant is profiles.default()
 
 
 class Seen(NamedTuple):
-    """An item of a list that a reader sees: what was submitted, and its fragments (`body_2023` where that is
-    another)."""
+    """An item of a list that a reader sees: its href, what was submitted, and the values of all columns."""
     href: Href
     submitted: dict[str, Any]
-    body: bytes
-    body_2023: bytes | None
-
-    def fragment(self, edition: int) -> bytes:
-        """Return the fragment for an edition."""
-        return self.body if edition == 2018 else self.body_2023 or self.body
+    row: renderings.Row
 
 
 def seen(parent: Href, reader: str) -> list[Seen]:
     """Return all items of a list that the reader sees, in its order: for lists of which that is little."""
     condition = f"parent = ? AND {documents.LISTED}"
-    rows = sql.bodies(f"SELECT href, submitted, body, body_2023 FROM {_by_audience(condition)} ORDER BY sort",
-                      reader, parent)
-    return [Seen(href, Document.submitted.python_value(submitted), bytes(body), newer and bytes(newer))
-            for href, submitted, body, newer in rows]
+    rows = sql.bodies(f"SELECT {_ALL} FROM {_by_audience(condition)} ORDER BY sort", reader, parent)
+    return [Seen(row[_HREF], Document.submitted.python_value(row[_SUBMITTED]), row) for row in rows]
+
+
+def page_of(items: Sequence[Seen], total: int, variant: Variant) -> Page:
+    """Return the page with these items, of a list with so many in all, in a variant."""
+    rows = [item.row for item in items]
+    bodies = [bytes(row[_BODY]) for row in rows] if _is_stored(variant) else renderings.bodies(rows, variant)
+    return Page(total, [(row[_KIND], body) for row, body in zip(rows, bodies, strict=True)],
+                [item.href for item in items])
 
 
 def visible(href: str, reader: str) -> bool:
@@ -88,7 +101,8 @@ class Selection(NamedTuple):
 
 
 def page(
-    selection: Selection, reader: str | None, start: int, after: int | None, limit: int, edition: int = 2018
+    selection: Selection, reader: str | None, start: int, after: int | None, limit: int,
+    variant: Variant | None = None
 ) -> Page:
     """Return a page of a list, in its order: from item `start` of those later than `after`, at most `limit`
     items, and fewer where they are long (PAGE_BYTES)."""
@@ -106,9 +120,10 @@ def page(
             condition, parameters = f"{condition} AND {_VISIBLE_IN_ORDER}", [*parameters, reader]
         source = f"FROM document WHERE {condition}"
         source_later = source + later
+    columns = "kind, body, href" if _is_stored(variant) else _ALL
     rows = (
         sql.bodies(
-            f"SELECT kind, {_body(edition)}, href {source_later} ORDER BY sort LIMIT ? OFFSET ?",
+            f"SELECT {columns} {source_later} ORDER BY sort LIMIT ? OFFSET ?",
             *parameters,
             *([] if after is None else [after]),
             limit,
@@ -119,9 +134,17 @@ def page(
     )
     complete = start == 0 and after is None and len(rows) < limit
     total = len(rows) if complete else int(sql.row(f"SELECT count(*) {source}", *parameters)[0])
-    items = [(kind, bytes(body)) for kind, body, _ in rows]
+    items, hrefs = _items(rows, variant)
     count_on_page = _count_within_bound(items)
-    return Page(total, items[:count_on_page], [href for _, _, href in rows[:count_on_page]])
+    return Page(total, items[:count_on_page], hrefs[:count_on_page])
+
+
+def _items(rows: list[Any], variant: Variant | None) -> tuple[list[tuple[str, bytes]], list[Href]]:
+    """Return the kinds and bodies of documents, and their hrefs."""
+    if variant is None or _is_stored(variant):
+        return [(kind, bytes(body)) for kind, body, _ in rows], [href for _, _, href in rows]
+    bodies = renderings.bodies(rows, variant)
+    return [(row[_KIND], body) for row, body in zip(rows, bodies, strict=True)], [row[_HREF] for row in rows]
 
 
 def _by_audience(condition: str) -> str:
@@ -133,9 +156,9 @@ def _by_audience(condition: str) -> str:
     """
     if is_postgres():
         return (f"({_AUDIENCES} OFFSET 0) AS seen, LATERAL (SELECT * "
-                f"FROM document WHERE {condition} AND audience = seen.audience OFFSET 0) AS of_reader")
+                f"FROM document WHERE {condition} AND audience = seen.of_reader OFFSET 0) AS visible")
     return (f"({_AUDIENCES}) AS seen CROSS JOIN document WHERE {condition} "
-            "AND document.audience = seen.audience")
+            "AND document.audience = seen.of_reader")
 
 
 def _count_within_bound(items: list[tuple[str, bytes]]) -> int:

@@ -49,7 +49,8 @@ def key(tag: str) -> str:
 class FieldSpec:
     """An element or attribute of a type.
 
-    `edition` is 2018 or 2023 where it belongs to that edition only, -1 where it belongs to none, else 0.
+    `edition` is 2018 or 2023 where it belongs to that edition only, -1 where it belongs to none, else 0;
+    `specific` is set for those and for what is CSIP-AUS's.
     `many` is true for an element that may be repeated; its value in data is always a list. `default` is the
     value of an empty element.
     """
@@ -63,6 +64,7 @@ class FieldSpec:
         self._type = component.type
         name = self.key.rpartition("}")[2] if self.key.startswith("{") else self.key
         self.csipaus = self.tag.startswith("{" + CSIPAUS)
+        self.specific = bool(self.edition) or self.csipaus
         self.open, self.close = f"<{name}", f"</{name}>"
 
     @cached_property
@@ -106,7 +108,7 @@ class TypeSpec:
 
     def __init__(self, record: TypeRecord):
         self.name = record.names[0]
-        self.edition = record.edition
+        self.edition, self.specific, self.csipaus = record.edition, bool(record.edition), False
         self.attributes = [FieldSpec(component, True) for component in record.attributes]
         self.elements = [FieldSpec(component) for component in record.elements if component]
         self.slot = record.elements.index(None) if None in record.elements else -1
@@ -198,6 +200,12 @@ def actual(element: Any, declared: TypeSpec) -> TypeSpec:
 def is_element(name: str) -> bool:
     """Return whether a document may have this root element."""
     return f"{{{SEP}}}{name}" in schematypes.load().elements or foreign_name(name) is not None
+
+
+def root_edition(name: str) -> int:
+    """Return the edition that a root element belongs to alone; 0 for all, -1 where there is no such root."""
+    element = schematypes.load().element(f"{{{SEP}}}{name}")
+    return -1 if element is None else element.edition
 
 
 @lru_cache(maxsize=None)

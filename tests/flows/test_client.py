@@ -42,7 +42,8 @@ class Flow(NamedTuple):
 def server(serve: Callable[..., Server]) -> Server:
     # The scenario says when clients poll. One that polls in the second after an event has ended, with a clock
     # that is a fraction of a second behind, takes the event for one that was removed, and so for cancelled.
-    return serve(registration="yes", default_vder=STREET, poll_rate=60, post_rate=2)
+    return serve(registration="yes", default_vder=STREET, poll_rate=60, post_rate=2,
+                 profile="csip-aus")
 
 
 @pytest.fixture(scope="module")

@@ -90,6 +90,7 @@ def test_a_device_of_a_virtual_der_before_it_is_given_anything(device: Peer) -> 
 
 @pytest.fixture
 def owner(server: None, application: Any) -> Peer:
+    settings.profile = "csip-aus"  # whose link to the ConnectionPoint others are not sent
     every_resource.fill()
     return Peer(Client(application), every_resource.LFDI)
 

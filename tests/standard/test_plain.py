@@ -163,7 +163,7 @@ def test_what_the_utility_says_is_read_changed_and_removed(hrefs: dict[str, str]
 
 def test_a_device_may_have_a_connection_point_from_the_start(server: None, peer: Any) -> None:
     """CSIP-AUS, annex E: clients follow the link in their EndDevice, and PUT there."""
-    settings.connection_points = True
+    settings.profile = "csip-aus"
     enrolment.enrol(peers.lfdi(1))
     device = peer(1)
     link = device.get("/edev/1").data["csipaus:ConnectionPointLink"]["href"]
@@ -171,9 +171,10 @@ def test_a_device_may_have_a_connection_point_from_the_start(server: None, peer:
     reply = device.put(link, "ConnectionPoint", {"csipaus:connectionPointId": "4102345671"})
     assert (reply.status, reply.location) == (204, link)
     assert device.get(link).data["csipaus:connectionPointId"] == "4102345671"
-    settings.connection_points = False
+    settings.profile = "csip"
     enrolment.enrol(peers.lfdi(2))
-    settings.connection_points = True
+    settings.profile = "csip-aus"
+    store.reindex()
     enddevices.add_connection_points()
     assert "csipaus:ConnectionPointLink" in peer(2).get("/edev/2").data
 
@@ -245,4 +246,6 @@ def test_a_connection_point_is_stated_and_stated_again(device: Peer) -> None:
         reply = getattr(device, method.lower())("/edev/1/cp", "ConnectionPoint", document)
         assert (reply.status, reply.headers.get("Location")) == (status, "/edev/1/cp")
         assert document.items() <= device.get("/edev/1/cp").data.items()
-    assert device.get("/edev/1").data["csipaus:ConnectionPointLink"] == {"href": "/edev/1/cp"}
+    shown = device.get("/edev/1", Accept="application/sep+xml; level=+S1").data
+    assert shown["csipaus:ConnectionPointLink"] == {"href": "/edev/1/cp"}
+    assert "csipaus:ConnectionPointLink" not in device.get("/edev/1").data

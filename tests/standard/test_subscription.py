@@ -34,11 +34,11 @@ def test_one_is_created_read_changed_and_removed(device: Peer) -> None:
     assert device.get(reply.location).data == {"href": f"{LIST}/1", **subscription()}
     assert device.get("/edev/1").data["SubscriptionListLink"] == {"href": LIST, "all": 1}
     row = Subscription.get()
-    assert (row.lfdi, row.resource, row.receiver, row.own_address, row.base, row.edition) == (
-        peers.lfdi(1), "/edev/1/fsa", f"https://{OWN}:9443", OWN, "https://localhost", 2018)
+    assert (row.lfdi, row.resource, row.receiver, row.own_address, row.base, row.level) == (
+        peers.lfdi(1), "/edev/1/fsa", f"https://{OWN}:9443", OWN, "https://localhost", "+S1")
     changed = subscription(limit=3, level="-S2")
     assert device.put(reply.location, "Subscription", changed).status == 204
-    assert (Subscription.get().item_limit, Subscription.get().edition) == (3, 2023)
+    assert (Subscription.get().item_limit, Subscription.get().level) == (3, "-S2")
     assert device.delete(reply.location).status == 204
     assert device.get(reply.location).status == 404 and not Subscription.select().exists()
     assert device.get("/edev/1").data["SubscriptionListLink"]["all"] == 0

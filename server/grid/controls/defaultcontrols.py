@@ -50,9 +50,7 @@ def _put(owner: VirtualDER, content: Mapping[str, Any]) -> None:
         previous = store.get(href)
         mrid = previous.submitted["mRID"] if previous is not None else numbering.new_mrid()
         store.put(href, {"mRID": mrid, **content})
-        document = store.get(href)
-        assert document is not None
-        codec.decode(codec.wrap("DefaultDERControl", document.body))
+        codec.check_data("DefaultDERControl", {"mRID": mrid, **content})
 
 
 @audit.audited("vder default", "{vder}", state=show_default)

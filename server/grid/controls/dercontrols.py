@@ -17,7 +17,7 @@ from server.grid.controls.results import (DerControlDetail, DerControlRow, DerCo
 from server.grid.fleet import contractchecks, members, stops
 from server.grid.groups import virtualders
 from server.models import Document, VirtualDER
-from server.resources import codec, dermodes, dryrun, refresh, store, table
+from server.resources import codec, dermodes, dryrun, profiles, refresh, store, table
 from server.resources.codes import DEVICE_RESPONSES, EventStatus
 from server.units import Href, Instant, Seconds, SecondsExact, Xml
 
@@ -224,7 +224,7 @@ def event_summary(document: Document) -> EventSummary:
 
 def xml(document: Document) -> Xml:
     """Return a document as a device reads it."""
-    return codec.wrap(document.kind, document.body).decode()
+    return codec.wrap(document.kind, document.body, profiles.default()).decode()
 
 
 def _control(href: str) -> Document:

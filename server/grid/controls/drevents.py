@@ -18,7 +18,7 @@ from server.grid.controls.results import (CreatedDrEvent, DrDeviceRow, DrEventDe
 from server.grid.fleet import blockcalls, contractchecks
 from server.grid.groups import drprograms, virtualders
 from server.models import Device, Document, VirtualDER, among
-from server.resources import codec, dryrun, refresh, sql, store, table
+from server.resources import dryrun, refresh, render, sql, store, table
 from server.resources.codes import DEVICE_RESPONSES, OPT_OUTS, DeviceCategory, ResponseStatus
 from server.units import Instant, Seconds
 
@@ -134,7 +134,7 @@ def publish(vder: VirtualDER, data: Mapping[str, Any]) -> Document:
         drprograms.create(vder)
         drprograms.reconcile(virtualders.members(vder))
     document = _event(store.add("EndDeviceControl", f"{drprograms.href(vder)}/edc", dict(data)))
-    codec.decode(codec.wrap(document.kind, document.body))
+    render.check(document)
     return document
 
 

@@ -38,7 +38,7 @@ DEVICES = 100
 RECEIVERS = 10  # ports
 WITHIN_S, P99_S = 30.0, 0.1
 _COLUMNS = ("href", "lfdi", "resource", "kind", "watched", "viewer", "only_audience", "active_only", "uri",
-            "receiver", "own_address", "base", "item_limit", "edition", "renewed_at", "status", "version",
+            "receiver", "own_address", "base", "item_limit", "level", "renewed_at", "status", "version",
             "check_only")
 
 

@@ -45,6 +45,7 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("device label", "spare phase=a", ""),
     ("device move", "spare --aggregator=", ""),
     ("device alarms", "", ""),
+    ("device update", "spare --profile csip-aus", ""),
     ("device rate", "d1 --capacity 9000", ""),
     ("device suspend", "spare", ""),
     ("device restore", "spare", ""),

@@ -85,6 +85,7 @@ BAD: dict[str, list[tuple[str, str]]] = {
             for verb in (
                 "device show",
                 "device label",
+                "device update --profile csip",
                 "device suspend",
                 "device restore",
                 "device remove --yes",

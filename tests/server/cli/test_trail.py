@@ -42,6 +42,7 @@ CHANGES = {
     "enrol": (f"{peers.lfdi(9)} --name nine", "device enrol", f"{peers.lfdi(9)} nine"),
     "enrol --from": ("{devices}", "device enrol", "2 devices"),
     "device rate": ("one --max-injection 4kW", "device rate", ONE),
+    "device update": ("one --profile csip", "device update", ONE),
     "device label": ("one feeder=F2 --name uno", "device label", ONE),
     "device move": ("one --aggregator fleet", "device move", f"1 devices to {peers.lfdi(7)}"),
     "device suspend": ("one", "device suspend", ONE),

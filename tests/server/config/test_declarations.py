@@ -88,7 +88,8 @@ def test_a_number_within_its_bounds(setting: Setting, give: Give) -> None:
 def test_a_choice(setting: Setting, give: Give) -> None:
     for choice in setting.choices:
         assert getattr(give(setting.name, choice), setting.name) == choice
-    refused(give, setting.name, setting.choices[0].upper(), "is not one of them")
+    lower = next(choice for choice in setting.choices if choice != choice.upper())
+    refused(give, setting.name, lower.upper(), "is not one of them")
 
 
 @for_each_setting(lambda setting: setting.kind is bool)

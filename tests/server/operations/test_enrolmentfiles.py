@@ -10,7 +10,7 @@ from server import actors, audit
 from server.devices import enrolment
 from server.errors import Refused
 from server.models import Device
-from server.operations import devices, enrolmentfiles
+from server.operations import bulkenrolment, devices, enrolmentfiles
 from server.operations.declaration import UploadedFile
 from tests import peers
 
@@ -95,7 +95,7 @@ def test_parts_that_were_enrolled_stay_and_the_rest_follows(
     database: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each part is a transaction with its entry in the audit log; aggregators are in the first."""
-    monkeypatch.setattr(devices, "TOGETHER", 2)
+    monkeypatch.setattr(bulkenrolment, "TOGETHER", 2)
     aggregator = peers.lfdi(9)
     file = UploadedFile("f", json.dumps([
         *({"lfdi": peers.lfdi(number), "manager": aggregator} for number in range(1, 5)),

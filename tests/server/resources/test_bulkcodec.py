@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from server.errors import Refused
 from server.resources import bulkcodec, codec, schema
+from server.resources.variants import EDITION_2023, EXTENDED, PLAIN, WHOLE
 
 BASES: list[dict[str, Any]] = [
     {"opModFixedW": 2000}, {"opModFixedW": -1}, {"opModMaxLimW": 5000, "rampTms": 100},
@@ -38,7 +39,8 @@ CONTROLS = st.lists(st.fixed_dictionaries(
 def test_fragments_are_those_of_each(controls: list[dict[str, Any]]) -> None:
     writer = bulkcodec.Writer("DERControl")
     for control in controls:
-        assert writer.fragments(control) == codec.fragments("DERControl", control)
+        for variant in (PLAIN, EXTENDED, EDITION_2023, WHOLE):
+            assert writer.written(control, variant) == codec.written("DERControl", control, variant)
 
 
 @pytest.mark.parametrize("extra", [
@@ -47,15 +49,15 @@ def test_what_is_not_of_the_schema_is_written_as_ever(extra: dict[str, Any]) -> 
     data = {"mRID": f"{1:032X}", "primacy": 1, "href": "/derp/1"}
     writer = bulkcodec.Writer("DERProgram")
     for each in (data, {**data, **extra}, data):
-        assert writer.fragments(each) == codec.fragments("DERProgram", each)
+        assert writer.written(each, WHOLE) == codec.written("DERProgram", each, WHOLE)
 
 
 def test_an_unknown_element_is_named() -> None:
     writer = bulkcodec.Writer("DERProgram")
     with pytest.raises(ValueError, match="DERProgram has no element or attribute 'nothing'"):
-        writer.fragments({"mRID": "01", "nothing": 1})
+        writer.written({"mRID": "01", "nothing": 1}, PLAIN)
     with pytest.raises(ValueError, match="DERProgram/primacy: 'much' is not a value of its type"):
-        writer.fragments({"mRID": "01", "primacy": "much"})
+        writer.written({"mRID": "01", "primacy": "much"}, PLAIN)
 
 
 def program(**changes: Any) -> bytes:

@@ -11,6 +11,7 @@ from lxml import etree
 
 from server.errors import Refused
 from server.resources import codec, foreign
+from server.resources.variants import WHOLE
 
 ROOT = Path(__file__).parents[3]
 SEP = "urn:ieee:std:2030.5:ns"
@@ -24,7 +25,7 @@ def program(inside: str = "", attributes: str = "") -> bytes:
 
 def served(body: bytes) -> str:
     """What a client of 2023 reads of a document, without what every DERProgram here has."""
-    text = codec.encode(*codec.decode(body), 2023).decode()
+    text = codec.encode(*codec.decode(body), WHOLE).decode()
     return text.replace(f'<DERProgram xmlns="{SEP}"', "", 1).partition("<mRID>")[0]
 
 
@@ -90,13 +91,13 @@ def test_a_namespace_of_attributes_is_declared_once(attributes: str, text: str) 
 def test_a_foreign_element_declares_what_it_uses(inside: str, text: str) -> None:
     root = etree.fromstring(program(inside))
     assert foreign.text_of(root[0]) == text
-    assert codec.decode(codec.encode(*codec.decode(program(inside)), 2023)) == codec.decode(program(inside))
+    assert codec.decode(codec.encode(*codec.decode(program(inside)), WHOLE)) == codec.decode(program(inside))
 
 
 def test_items_of_a_list_do_not_mix_up_their_prefixes() -> None:
-    first, two = (codec.fragment(*codec.decode(program("", f'xmlns:q="u:{n}" q:a="{n}" xml:lang="en"')), 2023)
-                for n in (1, 2))
+    first, two = (codec.fragment(
+        *codec.decode(program("", f'xmlns:q="u:{n}" q:a="{n}" xml:lang="en"')), WHOLE) for n in (1, 2))
     page = codec.page("DERProgramList", {"all": 2, "results": 2}, "DERProgram",
-                      [("DERProgram", first), ("DERProgram", two)], 2023)
+                      [("DERProgram", first), ("DERProgram", two)], WHOLE)
     items = etree.fromstring(codec.wrap("DERProgramList", page))
     assert [item.get(f"{{u:{number}}}a") for number, item in enumerate(items, 1)] == ["1", "2"]

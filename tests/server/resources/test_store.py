@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from server.errors import Refused
-from server.models import EVERYONE, Device, Document
+from server.models import EVERYONE, Device
 from server.resources import codec, hooks, numbering, retrieve, sql, store
 from server.resources.hooks import Change
 from tests import peers
@@ -240,14 +240,6 @@ def test_a_page_goes_by_time_too() -> None:
     page = retrieve.page(retrieve.Selection(f"{href}/derc"), None, 0, 1 << 31, 9)
     assert page.all == 3 and len(page.items) == 2
     assert [document.at for document in store.items(f"{href}/derc")] == [1 << 31, (1 << 31) + 1000, 3 << 30]
-
-
-def test_bodies_for_both_editions() -> None:
-    href = store.add("DERProgram", "/derp", {**PROGRAM, "mRID": "01"})
-    document = store.get(href)
-    assert isinstance(document, Document) and document.body_2023 is None
-    old, new = retrieve.single(href, None, 2018), retrieve.single(href, None, 2023)
-    assert old == new and old is not None and old.body == document.body
 
 
 def test_hooks_are_told_of_many_at_once(hook: Any) -> None:

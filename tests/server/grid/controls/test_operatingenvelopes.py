@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from server import clock, worker
+from server.config import settings
 from server.errors import Refused
 from server.grid.controls import dercontrols, envelopepublication, operatingenvelopes
 from server.grid.dispatch import stops
@@ -27,6 +28,7 @@ STEP = 300
 def site(battery: Callable[..., Any], panels: Callable[..., Any]) -> list[Any]:
     """A battery that takes limits of its connection point, and an inverter that takes a share of its
     rating."""
+    settings.profile = "csip-aus"
     homes = [battery(1), panels(2, modes=MAX_LIM_W)]
     rated = {"multiplier": 0, "value": 5000}
     homes[0].put("dercap", "DERCapability", {

