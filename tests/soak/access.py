@@ -4,108 +4,23 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import NamedTuple
 
 from certs import dev
 from server.config import settings
-from server.devices import enrolment
-from server.models import EVERYONE, Device, Document, db
-from server.resources import store, table
-from server.resources.table import METHODS, Row
-from tests import peers
+from server.models import db
+from server.resources import table
+from server.resources.table import METHODS
 from tests.flows.documents import SEP_XML
 from tests.flows.server import entries
 from tests.peers import Peer
-from tests.soak.fuzz.world import World, world
+from tests.soak.fuzz.world import world
 from tests.soak.outcome import Outcome
 from tests.soak.site import Site
-from tests.standard import every_resource
-from tests.standard.test_plain import MAY
+from tests.standard.accessmatrix import KINDS, Case, Kind, cases, prepare
 from tests.wsgi import Client
-
-OPEN = frozenset({"DeviceCapability", "Time"})
-SHARED = frozenset({"DeviceCapability", "Time", "SelfDevice"})
-"""What is of no list and computed for whoever asks."""
-OTHER, AGENT, STRANGE_AGENT, REMOVED, SUSPENDED, UNKNOWN = (peers.lfdi(number) for number in range(71, 77))
-
-
-class Kind(NamedTuple):
-    """A kind of certificate, with the rights of the owner, of another enrolled device, or of nobody."""
-    lfdi: str
-    rights: str
-
-
-KINDS = {
-    "the owner": Kind(every_resource.LFDI, "owner"), "its aggregator": Kind(AGENT, "owner"),
-    "another device": Kind(OTHER, "other"), "another's aggregator": Kind(STRANGE_AGENT, "other"),
-    "a removed device": Kind(REMOVED, "nobody"), "an unknown certificate of the CA": Kind(UNKNOWN, "nobody"),
-    "a suspended device": Kind(SUSPENDED, "suspended")}
-
-
-def prepare(kinds: Mapping[str, Kind] = KINDS) -> None:
-    """Enrol the certificates; the first is the owner of everything."""
-    owner, agent, other, strange_agent, removed, _, suspended = (kind.lfdi for kind in kinds.values())
-    enrolment.enrol(agent, name="its agent", kind=enrolment.AGGREGATOR)
-    enrolment.enrol(strange_agent, name="strange agent", kind=enrolment.AGGREGATOR)
-    for lfdi, name in ((other, "other"), (removed, "removed"), (suspended, "suspended")):
-        enrolment.enrol(lfdi, name=name)
-    enrolment.enrol(peers.lfdi(79), name="managed by strange agent", manager=strange_agent)
-    enrolment.remove(enrolment.find("removed"))
-    enrolment.suspend(enrolment.find("suspended"))
-    Device.update(lfdi=owner, manager=agent).where(Device.lfdi == every_resource.LFDI).execute()
-    Document.update(audience=owner).where(Document.audience == every_resource.LFDI).execute()
-    store.reindex()  # who sees what is derived of that
-
-
-def expected(row: Row, method: str, kind: Kind, visible: bool) -> set[int]:
-    """The statuses that are right. `visible` says whether everybody enrolled may read it."""
-    reads, mode = method in ("GET", "HEAD"), row.mode(method)
-    if kind.rights == "suspended":
-        return {403}
-    if kind.rights == "nobody":
-        if row.name not in OPEN:
-            return {403} if row.name == "EndDeviceList" and method == "POST" else {404}
-        return {200} if reads else {405} if mode == "E" else {403}
-    if mode == "E":
-        return {405}
-    if reads:
-        return {200} if kind.rights == "owner" or visible else {404}
-    if row.name == "NotificationList" and method == "POST":
-        return {404}  # this server subscribes to nothing
-    if kind.rights == "owner" and row.name in ("SubscriptionList", "Subscription") and method != "DELETE":
-        return {403}  # the device is managed: its aggregator subscribes below its own EndDevice
-    if mode == "D" or row.name not in MAY[method]:
-        return {403} if kind.rights == "owner" or visible else {403, 404}
-    if kind.rights == "owner":
-        return {201, 204}
-    return {403} if row.name in ("MirrorUsagePointList", "ResponseList") else {403, 404}
-
-
-class Case(NamedTuple):
-    """A request by a kind of certificate, and the statuses that are right."""
-    who: str
-    method: str
-    href: str
-    row: Row
-    right: set[int]
-
-    @property
-    def body(self) -> bytes | None:
-        return every_resource.document(self.row.name, self.method) if self.method in ("PUT", "POST") else None
-
-
-def cases(place: World, kinds: Mapping[str, Kind]) -> Iterator[Case]:
-    """Yield every resource by every method with every kind of certificate."""
-    hrefs = _hrefs(place)
-    audiences = {row.href: row.audience for row in Document.select(Document.href, Document.audience)}
-    for who, kind in kinds.items():
-        for row, href in hrefs:
-            visible = _visible(row, href, audiences)
-            for method in METHODS:
-                yield Case(who, method, href, row, expected(row, method, kind, visible))
 
 
 def compare(outcome: Outcome, answers: Iterable[tuple[Case, int]]) -> Outcome:
@@ -134,7 +49,7 @@ def prove(engine: str) -> Outcome:
                 status = callers[case.who].request(case.method, case.href, case.body).status
                 change.rollback()
             return status
-        asked = ((case, ask(case)) for case in cases(place, KINDS))
+        asked = ((case, ask(case)) for case in cases())
         return compare(Outcome(f"access matrix, {engine}", ""), asked)
 
 
@@ -160,28 +75,8 @@ def prove_over_tls(engine: str) -> Outcome:
         def ask(case: Case) -> int:
             fields = SEP_XML if case.body else {}
             return callers[case.who].exchange(case.method, case.href, case.body, fields).status
-        refused = (case for case in cases(place, kinds) if not case.right & {201, 204})
+        refused = (case for case in cases(kinds) if not case.right & {201, 204})
         asked = ((case, ask(case)) for case in refused)
         outcome = compare(Outcome(f"access matrix over TLS, {engine}", ""), asked)
         outcome.faults += site.tracebacks()
         return outcome
-
-
-def _hrefs(place: World) -> list[tuple[Row, str]]:
-    found: dict[str, tuple[Row, str]] = {}
-    known = {table.parent(href) for href in place.hrefs} | {*place.hrefs}
-    for row in table.rows.values():
-        first = row.href(**dict.fromkeys(row.parameters, 1))
-        options = [href for href in sorted(known) if (match := table.match(href)) and match.row is row]
-        found[row.name] = row, first if first in options or not options else options[0]
-    return list(found.values())
-
-
-def _visible(row: Row, href: str, audiences: dict[str, str]) -> bool:
-    """Whether every enrolled device reads it: what is for everyone, and lists at the top."""
-    if row.name in SHARED or row.is_list and href.count("/") == 1:
-        return True
-    at = href
-    while at and at not in audiences:
-        at = table.parent(at)
-    return audiences.get(at) == EVERYONE

@@ -3,15 +3,15 @@ from __future__ import annotations
 
 from server.resources import table
 from tests.soak import access
-from tests.soak.access import KINDS, Case, Kind
 from tests.soak.outcome import Outcome
+from tests.standard.accessmatrix import KINDS, Case, Kind, expected
 
 ROW = table.rows["DERStatus"]
 
 
 def case(who: str, method: str) -> Case:
     kind: Kind = KINDS[who]
-    return Case(who, method, "/edev/1/der/1/ders", ROW, access.expected(ROW, method, kind, visible=False))
+    return Case(who, method, "/edev/1/der/1/ders", ROW, expected(ROW, method, kind, visible=False))
 
 
 def test_a_wrong_answer_is_a_fault() -> None:

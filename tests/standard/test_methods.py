@@ -1,6 +1,7 @@
 """What each of the 126 resources takes and answers: methods by mode, media types, the shape of every answer.
 
 IEEE 2030.5-2018, 4.3 and the interface description; CSIP CORE-001, CORE-002.
+Who may use which method is in test_matrix.py.
 """
 from __future__ import annotations
 
@@ -84,18 +85,6 @@ def test_what_the_client_has_already_is_not_sent_again(hrefs: dict[str, str], ow
         assert owner.get(href, If_None_Match='"other"').status == 200, name
 
 
-def test_a_method_with_mode_error_is_405_with_those_that_are_none(
-    hrefs: dict[str, str], owner: Peer
-) -> None:
-    for name, href in hrefs.items():
-        row = table.match(href).row  # type: ignore[union-attr]
-        for method in METHODS:
-            if not row.allows(method):
-                reply = owner.request(method, href, every_resource.document(name, method))
-                assert reply.status == 405, (name, method)
-                assert reply.headers["Allow"] == row.allow, (name, method)
-
-
 @pytest.mark.parametrize("method", ["PATCH", "OPTIONS", "TRACE", "BREW"])
 def test_a_method_that_the_standard_does_not_know_is_501(device: Peer, method: str) -> None:
     """5.5.2; CSIP CORE-001, CORE-002: what no resource can do is not implemented, and 405 is for what this
@@ -103,17 +92,6 @@ def test_a_method_that_the_standard_does_not_know_is_501(device: Peer, method: s
     for href in ("/tm", "/edev", "/teapot"):
         reply = device.request(method, href)
         assert (reply.status, reply.name, "Allow" in reply.headers) == (501, "Error", False), href
-
-
-def test_a_discouraged_write_is_the_utility_s(hrefs: dict[str, str], owner: Peer) -> None:
-    for name, href in hrefs.items():
-        row = table.match(href).row  # type: ignore[union-attr]
-        for method in METHODS[2:]:
-            if row.mode(method) == "D":
-                assert owner.request(method, href, every_resource.document(name, method)).status == 403, (
-                    name,
-                    method,
-                )
 
 
 def test_no_method_anywhere_fails(hrefs: dict[str, str], owner: Peer) -> None:

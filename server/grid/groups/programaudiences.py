@@ -36,7 +36,7 @@ def rebuild() -> int:
 
 def _reconcile(devices: Collection[Device]) -> int:
     own = {device.lfdi for device in devices}
-    current, stored = _of_members(own), _stored(own)
+    current, stored = _of_members(own) | _of_aggregators(own), _stored(own)
     audiences_of: dict[Lfdi, set[str]] = defaultdict(set)
     for lfdi, audience in current | stored:
         audiences_of[lfdi].add(audience)

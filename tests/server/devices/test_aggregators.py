@@ -129,7 +129,7 @@ def test_a_suspended_aggregator_is_refused_all_and_its_devices_are_not(
     assert old.put("/edev/3/der/1/ders", "DERStatus", {"readingTime": 1}).status == 403
     assert peer(1).get("/edev/3").status == 200
     enrolment.restore(enrolment.find("old"))
-    assert listed(old) == ["/edev/1", "/edev/3", "/edev/4"]
+    assert listed(old) == ["/edev/1", "/edev/3", "/edev/4"] and listed(old, "/derp") == ["/derp/1", "/derp/2"]
 
 
 def test_one_that_is_a_member_itself_keeps_what_it_sees_by_that(two: tuple[Peer, Peer]) -> None:
