@@ -10,13 +10,22 @@ from server.devices import access
 from server.devices.requestcontext import Fragment, ListPage, RequestContext
 from server.errors import Refused
 from server.resources import codec, meterreadings, outbox, retrieve, sql, subscribability, table
-from server.resources.hooks import PostedReading, instead, on_readings
+from server.resources.hooks import Change, PostedReading, before, instead, on_readings
 from server.units import Href, Instant
 
 Data = dict[str, Any]
 _FILLING = "F" * 24  # the mRID, before the enterprise number, of what still changes without a new version
 _SETS = "SELECT number, mrid, start, duration_s, submitted, id FROM reading_set WHERE meter = ?"
 _OF_SET = "FROM reading WHERE set_id = ? AND set_start = ?"
+
+
+@before("PUT", "ReadingType")
+def _check_type(change: Change) -> None:
+    """Refuse (400) sub-intervals that do not divide the interval."""
+    interval_s, part_s = (change.data.get(key) for key in ("intervalLength", "subIntervalLength"))
+    if part_s and (interval_s or 0) % part_s:
+        raise Refused(400, f"ReadingType/subIntervalLength: {part_s} does not divide the intervalLength, "
+                           f"{interval_s}")
 
 
 @instead("COUNT", "ReadingSetList")

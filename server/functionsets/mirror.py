@@ -24,7 +24,7 @@ from server.resources.codes import RoleFlags
 from server.resources.hooks import Change, after, before, instead, rebuild
 from server.resources.quotas import OverQuota
 from server.resources.schema import SUBMITTED
-from server.units import Href, Instant
+from server.units import Href, Instant, Seconds
 
 Data = dict[str, Any]
 _MIRROR_ONLY = ("MirrorMeterReading", "postRate", "UsagePointLink", "subscribable", "href")
@@ -161,7 +161,8 @@ def _record_quantity(
         meterreadings.check(quantity["Reading"], f"{path}/Reading")
         changed |= meterreadings.record(href, _with_period(href, quantity, now), now)
     for reading_set in quantity.get("MirrorReadingSet", []):
-        changed |= meterreadings.record_set(href, reading_set, f"{path}/MirrorReadingSet", now)
+        changed |= meterreadings.record_set(href, reading_set, f"{path}/MirrorReadingSet", now,
+                                            _interval_s(href, quantity, reading_set.get("Reading", [])))
     if changed:
         store.touch(href)
     return href
@@ -175,10 +176,18 @@ def _with_period(href: Href, quantity: Data, now: Instant) -> Data:
     reading: Data = quantity["Reading"]
     if "timePeriod" in reading:
         return reading
+    duration_s = _interval_s(href, quantity, [reading])
+    return {**reading, "timePeriod": {"start": now - duration_s, "duration": duration_s}}
+
+
+def _interval_s(href: Href, quantity: Data, readings: list[Data]) -> Seconds:
+    """Return the intervalLength of a quantity whose MeterReading has this href; 0 where it has none, or none
+    of these readings needs it."""
+    if all("timePeriod" in reading for reading in readings):
+        return 0
     document = None if "ReadingType" in quantity else store.get(f"{href}/rt")
     reading_type = quantity.get("ReadingType") or (document.submitted if document else {})
-    duration_s = reading_type.get("intervalLength", 0)
-    return {**reading, "timePeriod": {"start": now - duration_s, "duration": duration_s}}
+    return int(reading_type.get("intervalLength", 0))
 
 
 def _overwrite(meter: _Mirrored, quantity: Data) -> _Mirrored:

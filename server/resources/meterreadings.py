@@ -115,11 +115,15 @@ def _add_set(meter: str, mrid: str, start: Instant, duration_s: Seconds, submitt
     )
 
 
-def record_set(meter: str, reading_set: Data, path: str, now: Instant) -> bool:
+def record_set(
+    meter: str, reading_set: Data, path: str, now: Instant, interval_s: Seconds = 0
+) -> bool:
     """Save a MirrorReadingSet with its readings, in place of the one with the same mRID; return whether it is
     new.
 
-    Readings without a period of their own divide that of the set evenly. `path` is for messages.
+    Readings without a period of their own follow each other from the start of the set, each as long as the
+    interval of their type. Where that is not known (0), or they do not fit into the set, they divide its
+    period evenly. `path` is for messages.
     """
     period, readings = reading_set["timePeriod"], reading_set.get("Reading", [])
     submitted = {key: value for key, value in reading_set.items()
@@ -136,10 +140,13 @@ def record_set(meter: str, reading_set: Data, path: str, now: Instant) -> bool:
         replaced_until, = sql.row(f"SELECT max(start + duration_s) FROM reading WHERE {_IN_SET}", *row)
         sql.execute(f"DELETE FROM reading WHERE {_IN_SET}", *row)
     readings_timed = []
+    total_s = interval_s * len(readings)
+    if not 0 < total_s <= period["duration"]:
+        total_s = period["duration"]
     for index, reading in enumerate(readings):
         check(reading, f"{path}/Reading")
         if "timePeriod" not in reading:
-            start, end = (period["start"] + number * period["duration"] // len(readings)
+            start, end = (period["start"] + number * total_s // len(readings)
                           for number in (index, index + 1))
             reading = {**reading, "timePeriod": {"start": start, "duration": end - start}}
         readings_timed.append((reading, reading["timePeriod"]["start"]))

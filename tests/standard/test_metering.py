@@ -463,3 +463,32 @@ def test_how_often_to_post_is_the_utility_s_to_say(meter: Peer) -> None:
     settings.post_rate = 60
     assert meter.post("/mup", "MirrorUsagePoint", mirror(meter, mRID="BB")).location == "/mup/2"
     assert meter.get("/mup/2").data["postRate"] == 60
+
+
+# --- defaults of readings -------------------------------------------------------------------------
+
+@pytest.mark.parametrize("interval_s, count, spans", [
+    (900, 2, [(0, 900), (900, 900)]),  # a set that is not full yet
+    (900, 4, [(0, 900), (900, 900), (1800, 900), (2700, 900)]),
+    (900, 8, [(450 * number, 450) for number in range(8)]),  # more than fit: the set is divided
+    (None, 2, [(0, 1800), (1800, 1800)])])
+def test_readings_of_a_set_are_as_long_as_the_interval_of_their_type(
+    meter: Peer, interval_s: int | None, count: int, spans: list[tuple[int, int]]
+) -> None:
+    """10.4.3, Reading: without a timePeriod a reading lasts ReadingType.intervalLength, in the order of the
+    set."""
+    kind = {"uom": 38, **({} if interval_s is None else {"intervalLength": interval_s})}
+    post(meter, {**POWER, "ReadingType": kind, "MirrorReadingSet": [{
+        "mRID": "0C", "timePeriod": {"start": NOON - 3600, "duration": 3600},
+        "Reading": [{"value": number, "localID": f"{number:04X}"} for number in range(count)]}]})
+    periods = [item["timePeriod"] for item in meter.get(f"{AT}/rs/1/r?l=255").data["Reading"]]
+    assert [(period["start"] - NOON + 3600, period["duration"]) for period in periods] == spans
+    assert meter.get(f"{AT}/rs/0/r/0").data["value"] == count - 1
+
+
+def test_sub_intervals_divide_the_interval(meter: Peer) -> None:
+    """10.4.3, ReadingType: subIntervalLength divides intervalLength without remainder."""
+    refused = post(meter, {**POWER, "ReadingType": {"uom": 38, "intervalLength": 900, "subIntervalLength": 400}})
+    assert refused.status == 400 and meter.get("/upt/1/mr").data["all"] == 0
+    assert post(meter, {**POWER, "ReadingType": {
+        "uom": 38, "intervalLength": 900, "subIntervalLength": 300}}).status == 201
