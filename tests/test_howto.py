@@ -35,6 +35,7 @@ PAGES = (
     "businesses",
     "balance-an-area",
     "report",
+    "customers",
     "feed-function-sets",
     "update-devices",
     "audit",
@@ -61,6 +62,12 @@ FILES = {
         "EventStatus": {"currentStatus": 0, "dateTime": NOON, "potentiallySuperseded": False},
         "interval": {"start": NOON, "duration": 7200}}}),
     "firmware.bin": "X1 2.1",
+    "bills.csv": (
+        "device,account,customer,agreement,location,start,end,bill,reading,tier,value,charge,charge_kind\n"
+        "12 Elm Street,A-1001,R. Berg,S-1,12 Elm Street,2025-05-01,2025-06-01,48.20,,,,,\n"
+        "12 Elm Street,A-1001,,S-1,,2025-05-01,2025-06-01,,history,1,100.5,20.10,\n"
+        "12 Elm Street,A-1001,,S-1,,2025-05-01,2025-06-01,,history,2,,5.60,tax\n"
+        "12 Elm Street,A-1001,,S-1,,2025-06-01,2025-07-01,,projection,,240,46.00,\n"),
     "contracts.csv": "device,block,kind,power_w,notice_s\ndairy engine,spare,generator,100000,600\n",
     "members.csv": "device,name,kind,labels\nd1,,battery,feeder=F12 phase=a\n",
     "weather.csv": SERIES.replace("00\n", "\n"),
@@ -132,8 +139,16 @@ def before_dispatch(peer: Callable[[str], peers.Peer]) -> None:
     virtualders.update("F12", export_limit_w=4000.0)
 
 
+def before_customers(peer: Callable[[str], peers.Peer]) -> None:
+    """A charger mirrors its meter."""
+    assert peer(ELM_12).post("/mup", "MirrorUsagePoint", {
+        "mRID": "0A", "deviceLFDI": ELM_12, "roleFlags": "0002", "serviceCategoryKind": 0,
+        "status": 1}).status == 201
+
+
 BEFORE = {"make-virtual-ders": before_virtual_ders, "dispatch": before_dispatch,
-          "ev-charging": before_charging, "businesses": before_businesses}
+          "ev-charging": before_charging, "businesses": before_businesses,
+          "customers": before_customers}
 """What devices do before the commands of a page make sense."""
 
 

@@ -34,7 +34,7 @@ KEEPERS: Mapping[str, str] = {
     "DERCurve": "control curve",
     "EndDeviceControl": "dr event create, dr event cancel",
     "FlowReservationResponse": "ev grant, ev cancel",
-    "MirrorUsagePoint": "the device that mirrors it",
+    "MirrorUsagePoint": "the device that mirrors it, mirror remove",
     "UsagePoint": "the device that mirrors it",
     "MeterReading": "the device that mirrors it",
     "ReadingType": "the device that mirrors it",

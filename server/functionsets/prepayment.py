@@ -99,7 +99,7 @@ def _check_code(path: str, code: int, codes: Any) -> None:
 
 def _check_units(amounts: dict[str, Amount], known: dict[str, Amount]) -> None:
     """Refuse (400) an amount, by its path, that counts something else than those before it."""
-    first: tuple[str, accounting.Unit] | None = None
+    first: tuple[str, accounting.AccountUnit] | None = None
     for path, amount in (*known.items(), *amounts.items()):
         unit = accounting.unit(amount)
         if first is None:

@@ -23,7 +23,7 @@ _CHANGES = (("serviceStatus", "serviceChange", "newStatus"),
             ("creditTypeInUse", "creditTypeChange", "newType"))
 
 
-class Account(NamedTuple):
+class PrepaidAccount(NamedTuple):
     """What a PrepayOperationStatus follows from: `overrides` are the [start, end) in which supply is kept."""
     mode: int
     levels: Levels
@@ -40,7 +40,7 @@ def _operation_statuses(submitted: dict[Href, Data | None]) -> dict[Href, Derive
             for href, data in submitted.items()}
 
 
-def _accounts(prepayments: list[Href]) -> dict[Href, Account]:
+def _accounts(prepayments: list[Href]) -> dict[Href, PrepaidAccount]:
     stored = {document.href: document for document in documents.among(
         "href", (href for prepayment in prepayments for href in (prepayment, f"{prepayment}/ab")))}
     overrides: dict[Href, list[tuple[Instant, Instant]]] = {prepayment: [] for prepayment in prepayments}
@@ -52,14 +52,14 @@ def _accounts(prepayments: list[Href]) -> dict[Href, Account]:
     for prepayment in prepayments:
         owner, balance = stored.get(prepayment), stored.get(f"{prepayment}/ab")
         if owner is not None and owner.submitted is not None:
-            accounts[prepayment] = Account(
+            accounts[prepayment] = PrepaidAccount(
                 owner.submitted["prepayMode"], accounting.levels(owner.submitted),
                 accounting.credit(balance.submitted if balance is not None else None),
                 sorted(overrides[prepayment]))
     return accounts
 
 
-def operation_status(data: Data, account: Account, now: Instant) -> tuple[Data, Instant | None]:
+def operation_status(data: Data, account: PrepaidAccount, now: Instant) -> tuple[Data, Instant | None]:
     """Return what is served of a PrepayOperationStatus in place of what was submitted (None: left out), and
     until when that holds. Pure.
 
@@ -87,7 +87,7 @@ def operation_status(data: Data, account: Account, now: Instant) -> tuple[Data, 
     return shown, min(instants, default=None)
 
 
-def _without_override(stated: int, account: Account) -> int:
+def _without_override(stated: int, account: PrepaidAccount) -> int:
     """Return the state of supply that is stated, or off where credit that is counted here is spent."""
     spent = (account.mode in COUNTED and account.credit is not None
              and accounting.is_spent(account.credit, account.levels))

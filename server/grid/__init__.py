@@ -4,9 +4,9 @@ Power is in W, positive for injection (generation, discharge) and negative for c
 as in DERControl, wherever a name does not say otherwise; energy is in Wh, fractions run from 0 to 1.
 
 Packages, each of which imports only those before it: `optimisation` (pure mathematics), `groups` (virtual
-DERs), `series` (signals, measurements, forecasts), `fleet` (what is known of members), `controls` (single
-events), `flexibility` (what a group can do), `dispatch` (orders), `reports`, `balance` (areas kept in
-balance).
+DERs), `series` (signals, measurements, forecasts), `customers` (bills and prepaid accounts) and
+`fleet` (what is known of members), `controls` (single events), `flexibility` (what a group can do),
+`dispatch` (orders), `reports`, `balance` (areas kept in balance).
 """
 from __future__ import annotations
 

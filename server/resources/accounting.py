@@ -20,7 +20,7 @@ CREDITS = ("availableCredit", "emergencyCredit")
 _INT32 = range(-2 ** 31, 2 ** 31)
 
 
-class Unit(NamedTuple):
+class AccountUnit(NamedTuple):
     """What amounts count: the currency (ISO 4217), and the energy in Wh of each, None for money."""
     currency: int
     energy_wh: Decimal | None
@@ -43,10 +43,10 @@ class Levels(NamedTuple):
     low_emergency: Decimal | None = None
 
 
-def unit(amount: Amount) -> Unit:
+def unit(amount: Amount) -> AccountUnit:
     """Return what an amount counts."""
     energy = amount.get("energyUnit")
-    return Unit(amount["monetaryUnit"],
+    return AccountUnit(amount["monetaryUnit"],
                 None if energy is None else scaled(energy["value"], energy.get("multiplier", 0)))
 
 

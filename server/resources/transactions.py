@@ -22,7 +22,7 @@ LATELY_S = 3.0  # for which it is believed that others write, once they have
 
 class _Local(threading.local):
     depth = 0
-    dirty: dict[str, None]
+    dirty: dict[str, None] = {}
     version: int | None = None  # SQLite's count of what other connections have written
     others_at = float("-inf")  # when that was last seen to grow
     held_s = 0.0  # that the last transaction took, from when it had its locks
@@ -55,9 +55,7 @@ def transaction(*scopes: Href, wait_ms: int | None = None) -> Iterator[None]:
         _local.depth, _local.dirty = 1, {}
         try:
             yield
-            while _local.dirty:
-                hrefs, _local.dirty = _local.dirty, {}
-                render.rerender(hrefs)
+            render_touched()
             outbox.flush()
         finally:
             _local.depth = 0
@@ -119,6 +117,13 @@ def _lock(scopes: Iterable[Href], wait_ms: int | None) -> None:
     sql.execute("SELECT pg_advisory_xact_lock_shared(2030)")
     keys = sorted({zlib.crc32(tree.encode()) - (1 << 31) for tree in trees})
     sql.execute("SELECT pg_advisory_xact_lock(5, tree) FROM unnest(?::integer[]) AS tree", keys)
+
+
+def render_touched() -> None:
+    """Render what was touched in this transaction now, for what is read before its end."""
+    while _local.dirty:
+        hrefs, _local.dirty = _local.dirty, {}
+        render.rerender(hrefs)
 
 
 def touch(*hrefs: str) -> None:

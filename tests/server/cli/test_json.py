@@ -146,6 +146,18 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("file devices", "/file/1", ""),
     ("file activate", "/file/1 --at +1h", ""),
     ("file withdraw", "/file/1 --yes", ""),
+    ("bill import", "{tmp}/bills.csv --currency EUR", ""),
+    ("bill list", "", ""),
+    ("bill show", "d1", ""),
+    ("bill remove", "d1 --yes", ""),
+    ("prepay set", "d1 --mode esi --currency EUR --balance 20 --low 5 --emergency 3", ""),
+    ("prepay credit", "d1 -15.50 --token T1", ""),
+    ("prepay credit", "d1 5 --at +1h", ""),
+    ("prepay service", "d1 disconnected --at +2h", ""),
+    ("prepay override", "d1 --duration 1h", ""),
+    ("prepay list", "", ""),
+    ("prepay show", "d1", ""),
+    ("prepay remove", "d1 --yes", ""),
     ("resource post", "/msg {tmp}/program.xml", ""),
     ("resource list", "/msg", ""),
     ("resource get", "/msg/2", ""),
@@ -159,6 +171,8 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("report unmet", "town", ""),
     ("signal put", "homes --kind price --flat 0.3 --start -2h --for 1d", ""),
     ("report bill", "homes", ""),
+    ("mirror list", "", ""),
+    ("mirror remove", "/mup/1 --yes", ""),
     ("alarm list", "", ""),
     ("clock show", "", ""),
     ("clock accept", "--yes", ""),
@@ -225,6 +239,8 @@ def environment(server: None, peer: Any, tmp_path: Path) -> dict[str, str]:
     (tmp_path / "members.csv").write_text("device\nspare\n")
     shutil.copy(ROOT / "tests/samples/MessagingProgram.xml", tmp_path / "program.xml")
     (tmp_path / "contracts.csv").write_text("device,block,kind,power_w\nd1,pump,load,5000\n")
+    (tmp_path / "bills.csv").write_text(
+        "device,start,end,bill,value,charge\nd1,2025-05-01,2025-06-01,48.2,250,40\n")
     alarms.raise_alarm("quota", "device 1", "101 responses to one event, 100 are allowed")
     return {**os.environ, "COUNTERPOISE_DATABASE": settings.database, "COUNTERPOISE_CLOCK": clock.spec(),
             "OPENBLAS_NUM_THREADS": "1"}

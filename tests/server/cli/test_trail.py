@@ -23,6 +23,7 @@ from server.config import settings
 from server.devices import enrolment, lastcontact
 from server.grid.balance import plans
 from server.grid.controls import defaultcontrols, dercontrols, drevents, messages, operatingenvelopes
+from server.grid.customers import prepaychanges
 from server.grid.dispatch import stops
 from server.grid.fleet import contracts, participation, publishedfiles
 from server.grid.groups import virtualders
@@ -101,6 +102,14 @@ CHANGES = {
                      "/file/2 X1 2.0"),
     "file activate": ("/file/1", "file activate", "/file/1 X1 1.0"),
     "file withdraw": ("/file/1 --yes", "file withdraw", "/file/1 X1 1.0"),
+    "bill import": ("{bills}", "bill import", "{bills}"),
+    "bill remove": ("two --yes", "bill remove", "two /bill/1"),
+    "prepay set": ("one --mode esi --currency EUR", "prepay set", "one /ppy/2"),
+    "prepay credit": ("two -5 --token 123455", "prepay credit", "two /ppy/1"),
+    "prepay service": ("two disconnected", "prepay service", "two /ppy/1"),
+    "prepay override": ("two --duration 1h", "prepay override", "two /ppy/1"),
+    "prepay remove": ("two --yes", "prepay remove", "two /ppy/1"),
+    "mirror remove": ("/mup/1 --yes", "mirror remove", f"{peers.lfdi(1)} /mup/1"),
     "resource post": ("/msg {message_program}", "resource post", "/msg/3"),
     "resource put": ("/msg/1 {message_program}", "resource put", "/msg/1"),
     "resource delete": ("/msg/1 --yes", "resource delete", "/msg/1"),
@@ -153,6 +162,12 @@ LOOKS = {
     "file list": "",
     "file show": "/file/1",
     "file devices": "/file/1",
+    "bill import --dry-run": "{bills}",
+    "bill list": "",
+    "bill show": "two",
+    "prepay list": "",
+    "prepay show": "two",
+    "mirror list": "",
     "resource get": "/msg/1",
     "resource list": "/msg",
     "subscription list": "",
@@ -237,6 +252,8 @@ def run(peer: Any, tmp_path: Path) -> Typed:
         json.dumps([{"lfdi": peers.lfdi(8), "pin": 123455}, {"lfdi": peers.lfdi(9)}])
     )
     (tmp_path / "members.csv").write_text("device,kind\none,pv\ntwo,\n")
+    (tmp_path / "bills.csv").write_text(
+        "device,start,end,currency,bill,value\none,2025-05-01,2025-06-01,EUR,48.20,250\n")
     (tmp_path / "contracts.csv").write_text("device,block,kind,power_w\none,pump,load,5000\n")
     (tmp_path / "series.csv").write_text("start,value\n2025-06-15T10:00:00Z,-5\n2025-06-15T10:15:00Z,-6\n")
 
@@ -279,6 +296,10 @@ def make_street(peer: Any) -> None:
     messages.send("street", "storm", 600)
     publishedfiles.publish(filecontents.add(b"image", "image.bin"),
                            {"type": "0000", "mfID": 37244, "mfModel": "X1", "mfVer": "1.0"}, None)
+    store.add("CustomerAccount", "/bill", {"currency": 978, "pricePowerOfTenMultiplier": -2}, peers.lfdi(2))
+    prepaychanges.configure("two", "esi", "EUR", {"balance": "20"})
+    device.post("/mup", "MirrorUsagePoint", {"mRID": "AA", "deviceLFDI": peers.lfdi(1), "roleFlags": "0002",
+                                             "serviceCategoryKind": 0, "status": 1})
     make_halted(peer)
 
 
@@ -288,6 +309,7 @@ def filled(words: str, folder: Path) -> str:
         devices=folder / "devices.json",
         members=folder / "members.csv",
         contracts=folder / "contracts.csv",
+        bills=folder / "bills.csv",
         series=folder / "series.csv",
         envelope=folder / "envelope.csv",
         message_program=SAMPLES / "MessagingProgram.xml",

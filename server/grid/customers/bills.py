@@ -1,0 +1,184 @@
+"""The accounts of customers, as operators look at them: list, show, remove (IEEE 2030.5-2018, 10.7)."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypedDict
+
+from server import audit
+from server.errors import Refused
+from server.grid.customers import owners, quantities
+from server.models import Document
+from server.resources import documents, sql, store, table
+from server.resources.codes import ChargeKind
+from server.units import Href, Instant, Seconds
+
+ACCOUNTS = table.rows["CustomerAccountList"].path
+PAGE = 1000  # accounts that are read at once
+_READINGS = {"history": "ver", "projection": "pro", "target": "tar"}
+
+
+class AccountRow(TypedDict):
+    """An account: `owner` is the name of the device whose it is, or `vder:NAME`; empty: nobody's."""
+    href: Href
+    owner: str
+    account: str
+    customer: str
+    currency: str
+    agreement_count: int
+
+
+class PeriodRow(TypedDict):
+    """A billing period, with the bill so far and that of the period before as decimals; "": not stated."""
+    start: Instant
+    duration_s: Seconds
+    bill: str
+    last_bill: str
+    stated_at: Instant | None
+
+
+class ChargeRow(TypedDict):
+    """A line of a bill: an amount, which kind it is, and what for."""
+    amount: str
+    kind: str
+    text: str
+
+
+class BilledRow(TypedDict):
+    """What was billed, is expected or aimed at, of one period, block and tier; "": no value is stated."""
+    reading: str
+    quantity: str
+    start: Instant
+    duration_s: Seconds
+    block: int
+    tier: int
+    value: str
+    unit: str
+    charges: list[ChargeRow]
+
+
+class AgreementDetail(TypedDict):
+    """An agreement with its periods and readings; links are "" where there are none."""
+    href: Href
+    agreement: str
+    location: str
+    tariff: Href
+    usage_point: Href
+    prepayment: Href
+    periods: list[PeriodRow]
+    readings: list[BilledRow]
+
+
+class AccountDetail(AccountRow):
+    """An account with its supplier's elements and its agreements."""
+    supplier: dict[str, Any]
+    agreements: list[AgreementDetail]
+
+
+class RemovedAccount(TypedDict):
+    """An account that was removed, and how many documents below it."""
+    href: Href
+    owner: str
+    below: int
+
+
+def list_accounts(name: str | None = None) -> Iterator[AccountRow]:
+    """Yield the accounts of a device or `vder:NAME`, or all, in the order of the list."""
+    if name is not None:
+        yield from _rows(documents.own(ACCOUNTS, owners.find(name)))
+        return
+    last = b""
+    while page := documents.select(
+            f"parent = ? AND sort > ? AND {documents.LISTED} ORDER BY sort LIMIT ?", ACCOUNTS, last, PAGE):
+        yield from _rows(page)
+        last = bytes(page[-1].sort)
+
+
+def _rows(page: list[Document]) -> Iterator[AccountRow]:
+    names = owners.names(account.audience for account in page)
+    counts = dict(sql.among("SELECT parent, count(*) FROM document WHERE parent IN ({}) GROUP BY parent",
+                            (f"{account.href}/ca" for account in page)))
+    for account in page:
+        data = account.submitted
+        yield {"href": account.href, "owner": names[account.audience],
+               "account": data.get("customerAccount", ""), "customer": data.get("customerName", ""),
+               "currency": quantities.currency_name(data["currency"]),
+               "agreement_count": counts.get(f"{account.href}/ca", 0)}
+
+
+def find(name: str) -> Document:
+    """Return the account of this href, or the only one of a device or `vder:NAME`. Refused (404) where there
+    is none, (409) where there are several."""
+    if name.startswith("/"):
+        document = store.get(name)
+        if document is None or document.kind != "CustomerAccount":
+            raise Refused(404, f"there is no account {name}")
+        return document
+    own = documents.own(ACCOUNTS, owners.find(name))
+    if len(own) != 1:
+        if not own:
+            raise Refused(404, f"{name} has no account; import its bills")
+        hrefs = ", ".join(account.href for account in own)
+        raise Refused(409, f"{name} has {len(own)} accounts; name one by its href: {hrefs}")
+    return own[0]
+
+
+def show(name: str) -> AccountDetail:
+    """Return an account with all below it. For `name`, and what is refused, see `find`."""
+    account = find(name)
+    row, = _rows([account])
+    supplier = store.get(f"{account.href}/ss")
+    multiplier = account.submitted["pricePowerOfTenMultiplier"]
+    return {**row, "supplier": {key: value for key, value in (supplier.submitted if supplier else {}).items()
+                                if key in ("description", "email", "phone", "providerID", "web")},
+            "agreements": [_agreement(item, multiplier) for item in store.items(f"{account.href}/ca")]}
+
+
+def _agreement(agreement: Document, multiplier: int) -> AgreementDetail:
+    data, href = agreement.submitted, agreement.href
+    tariff, point, prepayment = (data.get(f"{name}Link", {}).get("href", "")
+                                 for name in ("TariffProfile", "UsagePoint", "Prepayment"))
+    return {
+        "href": href, "agreement": data.get("serviceAccount", ""),
+        "location": data.get("serviceLocation", ""),
+        "tariff": tariff, "usage_point": point, "prepayment": prepayment,
+        "periods": [_period(item.submitted, multiplier) for item in store.items(f"{href}/bp")],
+        "readings": [row for name, step in _READINGS.items() for reading in store.items(f"{href}/{step}")
+                     for row in _billed(name, reading, multiplier)]}
+
+
+def _period(data: dict[str, Any], multiplier: int) -> PeriodRow:
+    return {"start": data["interval"]["start"], "duration_s": data["interval"]["duration"],
+            "bill": quantities.written(data.get("billToDate"), multiplier),
+            "last_bill": quantities.written(data.get("billLastPeriod"), multiplier),
+            "stated_at": data.get("statusTimeStamp")}
+
+
+def _billed(name: str, reading: Document, multiplier: int) -> Iterator[BilledRow]:
+    stored = store.get(f"{reading.href}/rt")
+    reading_type = stored.submitted if stored is not None else {}
+    scale = reading_type.get("powerOfTenMultiplier", 0)
+    for of_set in store.items(f"{reading.href}/brs"):
+        span = of_set.submitted["timePeriod"]
+        for value in store.items(f"{of_set.href}/br"):
+            data = value.submitted
+            charges: list[ChargeRow] = [
+                {"amount": quantities.written(charge["value"], multiplier),
+                 "kind": ChargeKind(charge["kind"]).name.lower() if "kind" in charge else "",
+                 "text": charge.get("description", "")} for charge in data.get("Charge", [])]
+            yield {"reading": name, "quantity": reading.submitted.get("description", ""),
+                   "start": span["start"], "duration_s": span["duration"],
+                   "block": data.get("consumptionBlock", 0), "tier": data.get("touTier", 0),
+                   "value": quantities.written(data.get("value"), scale),
+                   "unit": quantities.unit_of(reading_type.get("uom", 0)), "charges": charges}
+
+
+@audit.audited("bill remove", "{owner} {href}", answer=dict)
+def remove(name: str) -> RemovedAccount:
+    """Remove an account with all that was billed. For `name`, and what is refused, see `find`."""
+    with store.transaction():
+        account = find(name)
+        row, = _rows([account])
+        (below,) = sql.row(f"SELECT count(*) FROM document WHERE {sql.below('href')}",
+                           *sql.bounds(account.href))
+        store.remove(account.href)
+        return {"href": account.href, "owner": row["owner"], "below": below}

@@ -1,0 +1,42 @@
+"""Whose an account is: one device, or the members of a virtual DER, such as the devices of a household."""
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from server.devices import enrolment
+from server.errors import BadArgument
+from server.grid.groups import assignments, virtualders
+from server.models import NOBODY, Device, VirtualDER, among, vder_of_audience
+
+
+def audience(device: str | None, vder: str | None, argument: str = "device") -> str:
+    """Return who sees what belongs to this device or virtual DER. Refused (400) unless exactly one is named,
+    (404) where there is none of that name."""
+    if bool(device) == bool(vder):
+        raise BadArgument(argument, "name either a device or a virtual DER")
+    if device:
+        return str(enrolment.find(device).lfdi)
+    assert vder is not None
+    return assignments.audience(virtualders.find(vder))
+
+
+def find(name: str) -> str:
+    """Return the audience of the device of this name, LFDI, SFDI or number, else of the virtual DER
+    `vder:NAME`. Refused (404) where there is none."""
+    prefix, colon, vder = name.partition(":")
+    if colon and prefix == "vder":
+        return audience(None, vder)
+    return audience(name, None)
+
+
+def names(audiences: Iterable[str]) -> dict[str, str]:
+    """Return how people call the owners with these audiences: the device's name or LFDI, `vder:NAME`, or ""
+    for nobody."""
+    chosen = set(audiences)
+    lfdis = {device.lfdi: device.name or device.lfdi
+             for device in among(Device.select(), Device.lfdi, chosen)}
+    numbers = {vder_of_audience(audience): audience for audience in chosen if vder_of_audience(audience)}
+    groups = {numbers[vder.id]: f"vder:{vder.name}"
+              for vder in among(VirtualDER.select(), VirtualDER.id, numbers)}
+    return {audience: "" if audience == NOBODY else lfdis.get(audience) or groups.get(audience, audience)
+            for audience in chosen}
