@@ -161,10 +161,12 @@ def _read_pins() -> dict[Lfdi, int]:
 
 def _add_audiences(devices: Iterable[tuple[Lfdi, Lfdi]]) -> int:
     """Let devices, and their managers, see the devices' documents; return how many rows were new."""
-    rows = {pair for lfdi, manager in devices for pair in (
-        (lfdi, EVERYONE), (lfdi, lfdi), *([(manager, lfdi)] if manager else []))}
-    present = {(lfdi, audience) for lfdi, audience in sql.among(
-        "SELECT lfdi, audience FROM audience WHERE lfdi IN ({})", {lfdi for lfdi, _ in rows})}
+    rows, lfdis = set(), set()
+    for lfdi, manager in devices:
+        rows |= {(lfdi, EVERYONE), (lfdi, lfdi), *([(manager, lfdi)] if manager else [])}
+        lfdis.add(lfdi)
+    present = {(lfdi, audience) for column in ("lfdi", "audience") for lfdi, audience in sql.among(
+        f"SELECT lfdi, audience FROM audience WHERE {column} IN ({{}})", lfdis)}  # a manager has many others
     sql.insert("audience", ("lfdi", "audience"), sorted(rows - present))
     return len(rows - present)
 

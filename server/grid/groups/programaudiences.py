@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from server.functionsets import der, privatelists
-from server.models import CHUNK, Audience, Device, Membership, among, chunked, vder_audience, vder_of_audience
+from server.models import CHUNK, Device, Membership, among, chunked, vder_audience
 from server.resources import outbox, sql
 from server.units import Lfdi
 
@@ -50,7 +50,10 @@ def _reconcile(devices: Collection[Device]) -> int:
     if doubtful := concerned - sure:  # for other devices, or as members themselves
         lfdis = {lfdi for lfdi, _ in doubtful}
         sure |= doubtful & (_of_members(lfdis) | _of_aggregators(lfdis))
-    stored |= concerned & _stored({lfdi for lfdi, _ in concerned})
+    lfdis = {lfdi for lfdi, _ in concerned}
+    stored |= concerned & {(lfdi, audience) for lfdi, audience in sql.among(
+        f"SELECT lfdi, audience FROM audience WHERE audience IN ({{}}) AND lfdi IN ({sql.marks(len(lfdis))})",
+        {audience for _, audience in concerned}, *lfdis)}
     return _write(stored, current | sure)
 
 
@@ -66,8 +69,8 @@ def _of_aggregators(lfdis: Collection[Lfdi]) -> Rows:
 
 
 def _stored(lfdis: Collection[Lfdi]) -> Rows:
-    return {(row.lfdi, row.audience) for row in among(Audience.select(), Audience.lfdi, lfdis)
-            if vder_of_audience(row.audience)}
+    return {(lfdi, audience) for lfdi, audience in sql.among(
+        "SELECT lfdi, audience FROM audience WHERE lfdi IN ({}) AND substr(audience, 1, 5) = 'vder:'", lfdis)}
 
 
 def _write(stored: Rows, current: Rows) -> int:

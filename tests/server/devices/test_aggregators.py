@@ -11,9 +11,9 @@ from server.devices import aggregators, enrolment
 from server.errors import Refused
 from server.grid.groups import splitting, virtualders
 from server.models import Audience, Device
-from server.resources import store
+from server.resources import sql, store
 from tests import peers
-from tests.conftest import NOON
+from tests.conftest import NOON, on_sqlite
 from tests.peers import Peer
 from tests.server.notifications.conftest import subscribe
 from tests.standard import every_resource
@@ -140,6 +140,30 @@ def test_one_that_is_a_member_itself_keeps_what_it_sees_by_that(two: tuple[Peer,
     assert enrolment.find("old").kind == enrolment.AGGREGATOR
     enrolment.relabel(enrolment.find("old"), {}, kind="gateway")
     assert listed(old, "/derp") == ["/derp/2"] and listed(old) == ["/edev/1"]
+
+
+@on_sqlite
+def test_what_one_device_changes_costs_the_same_in_a_large_fleet(
+    two: tuple[Peer, Peer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An aggregator sees thousands of audiences, of which a change of one device looks at few."""
+    fetched: list[int] = []
+    rows = sql.rows
+
+    def count(*arguments: Any) -> list[Any]:
+        found = list(rows(*arguments))
+        fetched.append(len(found))
+        return found
+    monkeypatch.setattr(sql, "rows", count)
+    sizes = []
+    for begin in (200, 300):
+        enrolment.enrol_all(enrolment.Entry(peers.lfdi(number), kind="pv", manager=peers.lfdi(OLD))
+                            for number in range(begin, begin + 40))
+        fetched.clear()
+        enrolment.relabel(enrolment.find("d1"), {"feeder": f"F{begin}"})
+        enrolment.enrol(peers.lfdi(begin + 50), kind="pv", manager=peers.lfdi(OLD))
+        sizes.append(sum(fetched))
+    assert sizes[0] == sizes[1]
 
 
 CASES: dict[str, tuple[Callable[[], Any], str]] = {
