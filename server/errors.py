@@ -7,9 +7,11 @@ class Refused(Exception):
 
     `status` is the HTTP status a device is answered with, `why` names the place and the reason in words for
     the person who reads it. `headers` go with the answer (Allow with a 405, Retry-After with a 503).
-    `reason_code` is the Error's, where it is not the one of the status.
+    `reason_code` is the Error's, where it is not the one of the status. `log_event` are function set and code
+    of the LogEvent that the server adds to its own, where there is one for it.
     """
     reason_code: int | None = None
+    log_event: tuple[int, int] | None = None
 
     def __init__(self, status: int, why: str, **headers: str):
         super().__init__(why)

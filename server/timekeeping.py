@@ -54,14 +54,16 @@ def start(*, save: bool = True) -> None:
     clock.system.time()  # finds a jump since then
 
 
-def watch() -> None:
-    """Save the time, follow an operator's decision, and raise or clear the alarm. The worker calls this."""
+def watch() -> bool:
+    """Save the time, follow an operator's decision, and raise or clear the alarm. The worker calls this.
+    Return whether the time of the server was adjusted since it was called last."""
     system = clock.system
     now = system.time()
     if system.is_suspect:
         follow_decision()
     stored_s = _stored_offset_s()
-    if not system.is_suspect and (stored_s is None or abs(stored_s - system.trusted_s) > 1):
+    adjusted = not system.is_suspect and stored_s is not None and abs(stored_s - system.trusted_s) > 1
+    if adjusted or not system.is_suspect and stored_s is None:
         _save(_name(), json.dumps(system.trusted_s))
     last = KeyValue.get_or_none(KeyValue.name == LAST)
     if not system.is_suspect and (last is None or abs(now - float(last.value)) >= SAVE_S):
@@ -71,6 +73,7 @@ def watch() -> None:
         alarms.raise_alarm(ALARM, _source(), detail)
     else:
         alarms.clear(ALARM, _source())
+    return adjusted
 
 
 def follow_decision() -> None:

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from server import alarms, auditarchive, clock, diskspace, logs, timekeeping
 from server.config import settings
 from server.config.checks import masked
+from server.functionsets import selflog
 from server.grid.balance import controller, preparation
 from server.grid.controls import envelopepublication
 from server.grid.dispatch import orderreckoning, orderwork
@@ -58,7 +59,8 @@ def _clear_alarms() -> int:
 
 
 def _watch_machine() -> int:
-    timekeeping.watch()
+    if timekeeping.watch():
+        selflog.time_adjusted()
     diskspace.watch()
     return 0
 

@@ -19,6 +19,7 @@ from flask import Flask
 from server import clock, functionsets, grid, models, worker
 from server.config import settings
 from server.devices import enrolment, ratelimits
+from server.functionsets import selflog
 from server.models import db
 from server.protocol import app
 from server.resources import hooks, pollrates, profiles, refresh
@@ -116,6 +117,7 @@ def server(database: str) -> Iterator[None]:
     ratelimits.forget()
     worker.forget()
     refresh.forget()
+    selflog.forget()
     yield
     settings.__dict__.update(saved)
     pollrates.forget()

@@ -17,6 +17,8 @@ from server.config import settings
 from server.errors import Refused
 from server.models import Device, first_statement
 from server.resources import hooks, sql
+from server.resources.codes.devices import LogFunctionSet
+from server.resources.codes.logevents import SecurityEvent, SelfDeviceEvent
 from server.resources.table import METHODS, Match
 from server.resources.variants import PLAIN, Variant
 from server.units import Lfdi
@@ -26,13 +28,19 @@ ROOT_LISTS = frozenset(
     {"EndDeviceList", "MirrorUsagePointList", "DERProgramList", "ResponseSetList", "UsagePointList"})
 _OPEN_STRICT = frozenset({"DeviceCapability"})
 _OPEN = _OPEN_STRICT | {"Time"}
-_OPEN_TO_REGISTER = _OPEN | ROOT_LISTS | {"SelfDevice", "SelfDeviceInformation"}
+_OPEN_TO_REGISTER = _OPEN | ROOT_LISTS | {
+    "SelfDevice", "SelfDeviceInformation", "SelfDeviceStatus", "SelfLogEventList"}
 # Lists below no device, to which each enrolled device adds items of its own.
 SHARED_LISTS = frozenset({"EndDeviceList", "MirrorUsagePointList", "ResponseList", "NotificationList"})
 SAFE = frozenset({"GET", "HEAD"})
 # Resources that are computed, and that find nothing for a caller that is not enrolled.
 SHOWS_ENROLMENT = frozenset({"DeviceCapability"})
 AGGREGATOR = "aggregator"  # the kind of a device that acts for others
+SELF = "/sdev"
+# The LogEvents of refusals (IEEE 2030.5-2018, 6.10, table 13, and 8.4.4, table 20).
+_NOT_REGISTERED = (LogFunctionSet.SECURITY, SecurityEvent.REGISTRATION_MISS)
+_ACCESS_FAILED = (LogFunctionSet.SECURITY, SecurityEvent.ACCESS_FAILED)
+_INVALID_WRITE = (LogFunctionSet.SELF_DEVICE, SelfDeviceEvent.INVALID_WRITE)
 NOT_THERE = "there is no such resource for you"
 
 
@@ -80,17 +88,26 @@ def admit(caller: Caller, method: str, match: Match | None) -> None:
     `match` is None where the table has no such resource.
     """
     if caller.state == Device.SUSPENDED:
-        raise Refused(403, "this device is suspended")
+        raise _logged(Refused(403, "this device is suspended"), _ACCESS_FAILED)
     if method not in METHODS:
         raise Refused(501, f"{method} is no method of IEEE 2030.5")
-    if match is None or not caller.enrolled and not _open(method, match.row.name):
+    if match is None:
         raise Refused(404, NOT_THERE)
+    if not caller.enrolled and not _open(method, match.row.name):
+        raise _logged(Refused(404, NOT_THERE), _NOT_REGISTERED)
     if not match.row.allows(method):
         raise Refused(405, f"{method} is not for {match.row.name}", Allow=match.row.allow)
     if method not in SAFE and (match.row.mode(method) == "D" or _computed(match.row.name, method)):
-        raise Refused(403, f"{match.row.name} is kept by the utility")
+        refusal = Refused(403, f"{match.row.name} is kept by the utility")
+        raise _logged(refusal, _INVALID_WRITE if match.row.path.startswith(SELF) else _ACCESS_FAILED)
     if method not in SAFE and not caller.enrolled and match.row.name != "EndDeviceList":
-        raise Refused(403, "this certificate is not enrolled")
+        raise _logged(Refused(403, "this certificate is not enrolled"), _NOT_REGISTERED)
+
+
+def _logged(refusal: Refused, log_event: tuple[int, int]) -> Refused:
+    """Return a refusal of which the server notes a LogEvent."""
+    refusal.log_event = log_event
+    return refusal
 
 
 def open_to_unknown() -> frozenset[str]:

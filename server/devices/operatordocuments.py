@@ -10,15 +10,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypedDict
 
 from server.audit import audited
-from server.devices import methods
+from server.devices import access, methods
+from server.devices.requestcontext import Fragment, ListPage, RequestContext
 from server.errors import BadArgument, Refused
-from server.models import NOBODY, Document
+from server.models import NOBODY, Device, Document
 from server.resources import (codec, hexbinary, hooks, links, profiles, refresh, retrieve, schema, sql, store,
                               table)
 from server.resources.codes import DEVICE_RESPONSES
 from server.resources.schema import PUBLISHED
 from server.resources.table import Match
-from server.resources.variants import WHOLE
+from server.resources.variants import NO_LEVEL, WHOLE
 from server.units import Href
 
 Data = dict[str, Any]
@@ -98,6 +99,26 @@ def read(href: Href) -> StoredDocument:
         raise Refused(404, f"there is nothing at {href}")
     return {"href": href, "kind": document.kind, "audience": document.audience,
             "xml": codec.wrap(document.kind, document.body, profiles.default()).decode()}
+
+
+def read_as(href: Href, device: Device) -> StoredDocument:
+    """Return a resource, or a page of a list by the query in the href, as a device gets it that declares no
+    level. Refused (403, 404) where it gets none."""
+    path, _, query = href.partition("?")
+    caller, match = access.caller(device.lfdi, device.sfdi), table.match(path)
+    access.admit(caller, "GET", match)
+    assert match is not None, path
+    variant = profiles.variant(device.lfdi, NO_LEVEL)
+    context = RequestContext(caller._replace(variant=variant), match, path, variant, query, _no_document)
+    result = (hooks.instead_of("GET", match.row.name) or methods.get)(context)
+    assert isinstance(result, Fragment | ListPage), result
+    fragment = context.represent(result)
+    return {"href": href, "kind": fragment.name, "audience": device.lfdi,
+            "xml": codec.wrap(fragment.name, fragment.xml, variant).decode()}
+
+
+def _no_document() -> SubmittedDocument:
+    raise Refused(400, "a GET has no document")
 
 
 def items(list_href: Href, ended: bool = False) -> Iterator[DocumentRow]:

@@ -37,7 +37,7 @@ def device_capability(context: RequestContext) -> Fragment:
     readable = None if caller.enrolled else access.open_to_unknown()
     poll_rate = pollrates.poll("DeviceCapability", caller.lfdi)
     if counts.get(filedownload.LIST):
-        counts[filedownload.LIST] = len(filedownload.offered(caller))
+        counts[filedownload.LIST] = len(filedownload.offered(caller.lfdi))
     if quotas.is_full(_MIRRORS, counts.get(_MIRRORS, 0), caller.lfdi):
         counts[_MIRRORS] = FULL
     xml = _fragment(context.href, poll_rate, readable, tuple(sorted(counts.items())), context.variant)

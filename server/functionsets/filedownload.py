@@ -17,14 +17,13 @@ from urllib.parse import parse_qsl
 
 from server import clock
 from server.devices import access
-from server.devices.access import Caller
 from server.devices.requestcontext import ListPage, RequestContext
 from server.errors import Refused
-from server.models import EVERYONE, FileProgress
-from server.resources import filecontents, retrieve, schema, sql, store, table
+from server.models import EVERYONE, Document, FileProgress
+from server.resources import filecontents, retrieve, schema, sql, table
 from server.resources.codes import FileStatus, FileType
 from server.resources.hooks import Change, after, before, instead
-from server.units import Href, Instant
+from server.units import Href, Instant, Lfdi
 
 Data = dict[str, Any]
 LIST = table.rows["FileList"].path
@@ -32,6 +31,9 @@ _WHOLE = 100  # percent
 _VENDOR_TYPES = range(0x8000, 0x10000)
 _PRODUCT = ("mfID", "mfModel", "mfHwVer", "mfSerNum")
 _SAID = ("type", "mfID", "mfModel", "mfVer")  # what each File says; it may leave out the others
+_INFORMATION = ("SELECT document.submitted FROM device JOIN document "
+                "ON document.href = '/edev/' || device.id || '/di' "
+                f"WHERE device.lfdi = ? AND device.kind <> '{access.AGGREGATOR}'")
 _MOST_CHANGES = 32  # of status that are kept of a device and a file
 
 
@@ -86,15 +88,11 @@ def suits(file: Data, information: Data | None) -> bool:
                for name in _PRODUCT)
 
 
-def offered(caller: Caller) -> list[retrieve.Seen]:
+def offered(lfdi: Lfdi) -> list[retrieve.Seen]:
     """Return the Files in the list of a caller, in its order."""
-    if caller.presumed:
-        caller = access.caller(caller.lfdi, caller.sfdi)
-    files = retrieve.seen(LIST, caller.lfdi)
-    if not files or caller.kind == access.AGGREGATOR:
-        return files
-    document = store.get(table.rows["DeviceInformation"].href(device=caller.number))
-    information = document.submitted if document is not None else None
+    files = retrieve.seen(LIST, lfdi)
+    said = sql.row(_INFORMATION, lfdi) if files else None
+    information = Document.submitted.python_value(said[0]) if said else None
     return [file for file in files if suits(file.submitted, information)]
 
 
@@ -102,7 +100,7 @@ def offered(caller: Caller) -> list[retrieve.Seen]:
 def file_list(context: RequestContext) -> ListPage:
     """Return the page of the Files for the caller that meet the query."""
     selected = query(context.query)
-    files = [file for file in offered(context.caller) if selected.selects(file.submitted)]
+    files = [file for file in offered(context.caller.lfdi) if selected.selects(file.submitted)]
     start, _, limit = context.list_parameters
     page = files[start:start + limit]
     return ListPage("FileList", retrieve.page_of(page, len(files), context.variant))

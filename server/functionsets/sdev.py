@@ -11,13 +11,24 @@ from typing import Any
 from server import clock
 from server.config import settings
 from server.devices import identity
+from server.devices.requestcontext import Fragment, RequestContext
 from server.resources import store
-from server.resources.codes import PowerSource
-from server.resources.hooks import seed
+from server.resources.codes import OperationalState, PowerSource
+from server.resources.hooks import instead, seed
 
 Data = dict[str, Any]
-_SELF, _INFORMATION = "/sdev", "/sdev/di"
+_SELF, _INFORMATION, _STATUS = "/sdev", "/sdev/di", "/sdev/dstat"
 _SINCE = ("mfDate", "swActTime")  # when this server, and this version of it, was seen first
+
+
+@instead("GET", "SelfDeviceStatus")
+def _status(context: RequestContext) -> Fragment:
+    """Return that the server operates, which who reads it knows."""
+    return context.fragment("DeviceStatus", _operating())
+
+
+def _operating() -> Data:
+    return {"changedTime": clock.now(), "opState": OperationalState.OPERATING}
 
 
 @seed
@@ -30,6 +41,8 @@ def _seed_self_device() -> None:
         if document is None or (document.submitted or {}).get("sFDI") != data["sFDI"]:
             store.put(_SELF, data)
         _update_information(lfdi or "0" * 40, data["sFDI"])
+        if store.get(_STATUS) is None:
+            store.put(_STATUS, _operating())
 
 
 def _lfdi() -> str:

@@ -26,7 +26,11 @@ def _state(_: Any) -> dict[str, Any]:
 
 @audit.audited("clock accept", "clock", state=_state)
 def _accept() -> timekeeping.ClockRow:
-    return timekeeping.accept()
+    from server.functionsets import selflog  # which the look at the clock does without
+    was_suspect, row = timekeeping.show()["suspect"], timekeeping.accept()
+    if was_suspect:
+        selflog.time_adjusted()
+    return row
 
 
 @clock_group.operation(

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
-from server.devices import aggregators, devicelabels, enrolment, names
+from server.devices import aggregators, devicelabels, devicelogs, enrolment, names, selfreports
+from server.devices.devicelogs import LogRow
 from server.errors import BadArgument
 from server.grid.fleet import devicealarms
 from server.grid.fleet.devicealarms import DeviceAlarmRow
@@ -49,13 +50,14 @@ class EnrolledDevice(DeviceRow):
 
 
 class DeviceDetails(DeviceRow):
-    """A device with its registration, virtual DERs and what it has reported of its DERs, as elements of the
-    standard and in words."""
+    """A device with its registration, virtual DERs and what it has reported: of its DERs, as elements of the
+    standard and in words, and by resource what it `says` of itself, its state, settings and loading."""
     href: Href
     pin: str | None
     enrolled_at: Instant
     virtual_ders: list[str]
     ders: list[DerRatings]
+    says: dict[str, Elements]
     DERCapability: NotRequired[Elements]
     DERSettings: NotRequired[Elements]
     DERStatus: NotRequired[Elements]
@@ -105,6 +107,7 @@ def details(device: Device) -> DeviceDetails:
         "enrolled_at": device.enrolled_at,
         "virtual_ders": [vder.name for vder in vders],
         "ders": ratings.ratings(device),
+        "says": selfreports.of(href),
         **reported,
         "reported_in_words": {kind: modewords.in_words(kind, data) for kind, data in reported.items()},
     }
@@ -185,6 +188,18 @@ def alarms(
 ) -> Iterator[DeviceAlarmRow]:
     """List alarms that devices have reported and that are not over (LogEvents of their DERs)."""
     return devicealarms.rows(vder)
+
+
+@device.operation("log", role=Role.VIEWER)
+def log(
+    device: Annotated[str | None, Arg("A device's LFDI, SFDI, number or name; the server itself without one.",
+                                      metavar="[DEVICE]")] = None,
+    *,
+    limit: Annotated[int, Arg("The newest so many.", least=1, option="n/lines")] = 20,
+) -> Iterator[LogRow]:
+    """Show the newest LogEvents of a device, in words, or those of the server: whom it refused, and whether
+    its time was adjusted."""
+    return devicelogs.rows(None if device is None else enrolment.href(enrolment.find(device)), limit)
 
 
 @device.operation("label", role=Role.OPERATOR)

@@ -23,8 +23,16 @@ ForVder = Annotated[str | None, Arg("Only members of this virtual DER see it.")]
 
 
 @resource.operation("get", role=Role.VIEWER)
-def get(href: Resource) -> StoredDocument:
+def get(
+    href: Resource,
+    *,
+    as_device: Annotated[str | None, Arg(
+        "As this device gets it (an LFDI, SFDI, number or name): also a list, with its query, and what is "
+        "made for each device.", option="as", metavar="DEVICE")] = None,
+) -> StoredDocument:
     """Show a resource as devices get it."""
+    if as_device is not None:
+        return operatordocuments.read_as(href, enrolment.find(as_device))
     return operatordocuments.read(href)
 
 

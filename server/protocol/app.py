@@ -13,6 +13,7 @@ from server import alarms, diskspace, logs
 from server.config import settings
 from server.devices import identity, lastcontact
 from server.errors import Refused
+from server.functionsets import selflog
 from server.models import Device, check_schema, discard_connection, first_statement
 from server.models.diskfull import is_disk_full
 from server.models.unavailable import DATABASE_ERRORS, reason, verb
@@ -98,6 +99,8 @@ def _answer(request: LoggedRequest) -> Answer:
     request.refusal = refusal.why
     if isinstance(refusal, OverQuota):
         _raise_alarm(refusal)
+    if refusal.log_event is not None:
+        selflog.refused(*refusal.log_event, who=str(identity.peer_of(request.environ).sfdi))
     return answers.error(refusal)
 
 

@@ -20,7 +20,7 @@ FACTS = {row["resource"]: row for row in csv.DictReader(
     (Path(__file__).parents[1] / "data" / "resources.csv").read_text("utf-8").splitlines())}
 OUR_OWN = {"AssignedDERProgramList", "AssignedDemandResponseProgramList", "AssignedMessagingProgramList",
            "AssignedTariffProfileList", "ConnectionPoint", "RateComponentReadingType",
-           "SelfDeviceInformation",
+           "SelfDeviceInformation", "SelfDeviceStatus", "SelfLogEvent", "SelfLogEventList",
            # of each reading of a customer what the description has once, at /brs
            *(f"{reading}{element}" for reading in ("Historical", "Projection", "Target") for element in (
                "BillingReading", "BillingReadingList", "BillingReadingSet", "BillingReadingSetList",

@@ -38,7 +38,8 @@ def stranger(server: None, application: Any) -> Peer:
 
 OPEN = {"DeviceCapability", "Time"}
 ROOT_LISTS = {"EndDeviceList", "MirrorUsagePointList", "DERProgramList", "ResponseSetList", "UsagePointList"}
-SELF = {"SelfDevice", "SelfDeviceInformation"}
+BELOW_SELF = {"SelfDeviceInformation", "SelfDeviceStatus", "SelfLogEventList"}
+SELF = {"SelfDevice", *BELOW_SELF}
 POLICIES = {"enrolled by the utility": ({}, OPEN),
             "registration": ({"registration": True}, OPEN | ROOT_LISTS | SELF),
             "strict": ({"strict_access": True}, {"DeviceCapability"})}
@@ -52,7 +53,7 @@ def test_a_stranger_s_capability_leads_to_what_it_may_read(stranger: Peer, polic
         setattr(settings, name, value)
     capability = stranger.get("/dcap", Accept=accept).data
     links = {key: link for key, link in capability.items() if key.endswith("Link")}
-    linked = readable - {"DeviceCapability", "SelfDeviceInformation"}
+    linked = readable - {"DeviceCapability", *BELOW_SELF}
     assert links.keys() == {f"{name}Link" for name in linked}
     for key, link in links.items():
         listed = stranger.get(f"{link['href']}?l=9", Accept=accept).data

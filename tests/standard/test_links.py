@@ -145,5 +145,5 @@ def test_an_aggregator_with_devices(server: None, peer: Any) -> None:
 def test_a_stranger(server: None, peer: Any) -> None:
     assert set(crawl(peer(9))) == {"/dcap", "/tm"}
     settings.registration = True
-    assert set(crawl(peer(9))) == {"/dcap", "/tm", "/sdev", "/sdev/di", "/edev", "/mup", "/derp", "/rsps",
-                                   "/upt"}
+    assert set(crawl(peer(9))) == {"/dcap", "/tm", "/sdev", "/sdev/di", "/sdev/dstat", "/sdev/lel", "/edev",
+                                   "/mup", "/derp", "/rsps", "/upt"}

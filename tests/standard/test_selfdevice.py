@@ -1,13 +1,16 @@
 """SelfDevice: the server as a device, and who may write there (IEEE 2030.5-2018, 8.4 and 9.3)."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from certs import authority
 from server import clock
 from server.config import settings
-from server.devices import identity
+from server.devices import devicelogs, enrolment, identity
+from server.functionsets import selflog
 from server.resources import hooks, schema
+from tests.conftest import NOON
 from tests.peers import Peer
 
 
@@ -49,3 +52,50 @@ def test_a_start_with_the_same_software_changes_nothing(device: Peer) -> None:
     clock.advance(86400)
     hooks.run_seeds()
     assert device.get("/sdev/di").etag == before
+
+
+def logged() -> list[tuple[str, str, str]]:
+    return [(row["function_set"], row["event"], row["details"]) for row in devicelogs.rows(None, 99)]
+
+
+def test_the_server_says_that_it_operates(device: Peer) -> None:
+    status = device.get(device.get("/sdev").data["DeviceStatusLink"]["href"])
+    assert (status.name, status.data["opState"], status.data["changedTime"]) == ("DeviceStatus", 2, NOON)
+    clock.advance(60)
+    assert device.get("/sdev/dstat").data["changedTime"] == NOON + 60
+
+
+def test_a_write_to_the_server_s_own_is_logged_once_for_a_while(device: Peer) -> None:
+    """8.4.4, table 20; it is for operators, and so is who it was."""
+    information = device.get("/sdev/di").data
+    for _ in range(3):
+        device.put("/sdev/di", "DeviceInformation", information)
+    sfdi = str(enrolment.find("one").sfdi)
+    assert logged() == [("self device", "write to the server's own resources", sfdi)]
+    link = device.get("/sdev").data["LogEventListLink"]
+    assert device.get(link["href"]).data["all"] == 0 and "all" not in link
+    assert device.get("/sdev/lel/1").status == 404
+
+
+def test_who_is_refused_is_logged(device: Peer, peer: Callable[[int], Peer]) -> None:
+    """6.10, table 13: who is not registered, and who may not."""
+    for href in ("/edev/1", "/derp", "/unheard"):
+        peer(9).get(href)
+    enrolment.suspend(enrolment.find("one"))
+    device.get("/edev/1")
+    assert [event for _, event, _ in logged()] == ["access refused", "not registered"]
+
+
+def test_what_refusals_add_is_bounded(device: Peer, peer: Callable[[int], Peer]) -> None:
+    for number in range(2, selflog.MOST + 9):
+        peer(number).get("/derp")
+    assert len(logged()) == selflog.MOST
+
+
+def test_that_the_time_was_adjusted_is_for_every_device(device: Peer) -> None:
+    """CORE-006: TM_TIME_ADJUSTED, function set 12, in the log of SelfDevice."""
+    selflog.time_adjusted()
+    event, = device.get("/sdev/lel").data["LogEvent"]
+    keys = ("functionSet", "logEventCode", "profileID", "logEventPEN", "createdDateTime")
+    assert [event[key] for key in keys] == [12, 0, 2, 40732, NOON]
+    assert device.post("/sdev/lel", "LogEvent", event).status == 403

@@ -1,7 +1,8 @@
 """The standard's enumerations, by element or type of the schema.
 
 Read `control` (events, Responses, DER, demand response), `modes` (DERControl modes and curves), `devices`,
-`metering` and `customers` as you need them; import from the package. Names are the standard's words. Members
+`metering`, `customers` and `logevents` (what the codes of LogEvents mean) as you need them; import from the
+package, save the last. Names are the standard's words. Members
 of IntEnum and IntFlag are integers, so that documents and rows take them. A module is loaded when something
 in it is asked for: a command needs the statuses of events, but not the currencies.
 """

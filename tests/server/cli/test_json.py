@@ -46,6 +46,7 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("device move", "spare --aggregator=", ""),
     ("device alarms", "", ""),
     ("device update", "spare --profile csip-aus", ""),
+    ("device log", "d1", ""),
     ("device rate", "d1 --capacity 9000", ""),
     ("device suspend", "spare", ""),
     ("device restore", "spare", ""),

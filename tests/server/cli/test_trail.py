@@ -123,6 +123,7 @@ LOOKS = {
     "device list": "",
     "device show": "one",
     "device alarms": "solar",
+    "device log": "one",
     "device export": "one",
     "device export-list": "",
     "device erase --dry-run": "one",

@@ -138,3 +138,19 @@ def test_a_notification_to_this_server_is_refused_to_the_operator_too(server: No
     with pytest.raises(Refused, match="subscribed to nothing"):
         operatordocuments.post("/ntfy", notification)
     assert not store.items("/ntfy")
+
+
+@pytest.mark.parametrize("href", ["/dcap", "/edev?l=9", "/msg", "/msg/1", "/tm", "/edev/1/fsa?l=5", "/file"])
+def test_a_resource_is_shown_as_a_device_gets_it(program: str, device: Peer, href: str) -> None:
+    shown = operatordocuments.read_as(href, enrolment.find("one"))
+    got = device.get(href)
+    assert (shown["xml"].encode(), shown["kind"]) == (got.body, got.name)
+
+
+@pytest.mark.parametrize("href, status", [
+    ("/msg/1", 404), ("/nowhere", 404), ("/edev/9", 404), ("/edev?l=x", 400)])
+def test_what_a_device_gets_not_is_not_shown(program: str, device: Peer, href: str, status: int) -> None:
+    operatordocuments.put("/msg/1", submitted(PROGRAM), "0" * 40)
+    with pytest.raises(Refused) as refused:
+        operatordocuments.read_as(href, enrolment.find("one"))
+    assert refused.value.status == status == device.get(href).status
