@@ -52,6 +52,16 @@ def test_what_a_device_says_is_read_back(device: Peer, name: str, step: str) -> 
     assert device.get(DER).data[f"{name}Link"] == {"href": href}
 
 
+def test_codes_that_the_standard_reserves_are_kept_as_a_device_says_them(device: Peer) -> None:
+    """CSIP-AUS says by operationalModeStatus 100 and above which instruction of AS/NZS 4755 is followed; and
+    nothing more than readingTime has to be there."""
+    for data in ({"readingTime": NOON},
+                 {"readingTime": NOON, "operationalModeStatus": {"dateTime": NOON, "value": 103},
+                  "inverterStatus": {"dateTime": NOON, "value": 75}}):
+        assert device.put(f"{DER}/ders", "DERStatus", data).status == 204
+        assert data.items() <= device.get(f"{DER}/ders").data.items()
+
+
 def test_a_put_replaces_all_that_was_said(device: Peer) -> None:
     device.put(f"{DER}/ders", "DERStatus", sample("DERStatus"))
     device.put(f"{DER}/ders", "DERStatus", {"readingTime": 7})
