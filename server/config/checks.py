@@ -140,6 +140,14 @@ def _suites_fault(text: str) -> str:
     return f"has {', '.join(map(repr, unknown))}" if unknown else ""
 
 
+def _pattern_fault(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        return f"is no regular expression: {error}"
+    return ""
+
+
 def _path_fault(path: str) -> str:
     return "" if path.strip() else "is empty"
 
@@ -153,4 +161,5 @@ HEADER = Check("letters, digits and hyphens, a letter first", _header_fault)
 TIME_ZONE = Check("an IANA time zone such as Europe/Berlin", _time_zone_fault)
 PACE = Check("empty (the system's clock), a factor such as 60x, or file:PATH", _pace_fault)
 NAME = Check(f"up to {MAX_NAME_LENGTH} characters, not only digits", _name_fault)
+PATTERN = Check("a regular expression", _pattern_fault)
 PATH = Check("the path of a file", _path_fault)

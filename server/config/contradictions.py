@@ -43,11 +43,19 @@ def contradictions(settings: Settings) -> Iterator[str]:
     if settings.registration and settings.strict_access:
         yield (f"{settings.place('strict_access')}: registration is on, and strict_access shows no "
                "EndDeviceList to register in. Switch one of them off.")
+    yield from _enterprise(settings)
     yield from _price_order(settings)
     clock_file = settings.clock.removeprefix("file:")
     if clock_file != settings.clock and not Path(clock_file).is_file():
         yield (f"{settings.place('clock')}: there is no file {clock_file}, the memory of a clock in steps. "
                "Leave clock empty for the system's.")
+
+
+def _enterprise(settings: Settings) -> Iterator[str]:
+    """Yield a sentence for an enterprise number that mRIDs have no room for."""
+    if settings.profile == "csip-aus" and settings.enterprise > 99_999_999:
+        yield (f"{settings.place('enterprise')}: {settings.enterprise} has more than eight decimal digits, "
+               "with which mRIDs end in the profile csip-aus. Correct it.")
 
 
 def _price_order(settings: Settings) -> Iterator[str]:

@@ -151,6 +151,10 @@ _DECLARATIONS = (
             choices=("2030.5-2018", "csip", "csip-aus", "2030.5-2023"),
             help="what devices are sent, unless `device update` gives them a profile of their own: an "
                  "edition of IEEE 2030.5, or a profile of it"),
+    Setting(name="connection_point_pattern", group=DEVICES, default="", unit="pattern",
+            check=checks.PATTERN,
+            help="regular expression that the identifier of a ConnectionPoint has to match as a whole, such "
+                 "as [0-9A-Z]{10}[0-9]? for an NMI with or without its check digit; empty: any (CSIP-AUS)"),
     Setting(name="default_vder", group=DEVICES, default="", unit="name", check=checks.NAME,
             help="virtual DER that newly enrolled devices join; empty: none"),
     Setting(name="assignments", group=DEVICES, default="tree", unit="number", choices=("tree", "level"),
@@ -177,7 +181,8 @@ _DECLARATIONS = (
     Setting(name="time_quality", group=DEVICES, default=4, unit="code", least=3, most=7,
             help="Time.quality: 3 external, 4 level 4, 5 level 5, 6 level 6, 7 intentionally uncoordinated"),
     Setting(name="enterprise", group=DEVICES, default=0, unit="number", least=0, most=UINT32,
-            help="your IANA private enterprise number; every mRID made here ends in it"),
+            help="your IANA private enterprise number; every mRID made here ends in it, in hexadecimal "
+                 "digits, with the profile csip-aus in decimal ones"),
     Setting(name="reservation_policy", group=DEVICES, default="earliest", unit="policy",
             choices=("earliest", "off"), was="grants",
             help="answer to a FlowReservationRequest: earliest grants at once, off leaves it to `ev grant`"),

@@ -5,11 +5,10 @@ import json
 from typing import Any
 
 from server import clock
-from server.config import settings
 from server.devices import access
 from server.devices.requestcontext import Fragment, ListPage, RequestContext
 from server.errors import Refused
-from server.resources import codec, meterreadings, outbox, retrieve, sql, subscribability, table
+from server.resources import codec, meterreadings, numbering, outbox, retrieve, sql, subscribability, table
 from server.resources.hooks import Change, PostedReading, before, instead, on_readings
 from server.units import Href, Instant
 
@@ -136,6 +135,6 @@ def _set(href: str, row: tuple[Any, ...]) -> Data:
     _, mrid, start, duration_s, submitted, set_id = row
     number = f"{set_id:024X}" if start + duration_s <= clock.now() else _FILLING
     return {"href": href, "timePeriod": {"duration": duration_s, "start": start},
-            "mRID": mrid or f"{number}{settings.enterprise:08X}",
+            "mRID": mrid or f"{number}{numbering.enterprise()}",
             "ReadingListLink": {"href": f"{href}/r", "all": _count_readings((set_id, start))},
             **json.loads(submitted)}

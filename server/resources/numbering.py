@@ -11,6 +11,7 @@ from server import clock
 from server.config import settings
 from server.models.base import CHUNK, chunked
 from server.resources import sql
+from server.resources.variants import CSIP_AUS
 from server.units import Instant
 
 
@@ -73,4 +74,10 @@ def new_mrid() -> str:
     apart, differ.
     """
     fraction, micros = int(clock.precise() % 1 * (1 << 20)), time.time_ns() // 1000
-    return f"{fraction:05X}{micros:013X}{os.urandom(3).hex()}{settings.enterprise:08x}".upper()
+    return f"{fraction:05X}{micros:013X}{os.urandom(3).hex()}{enterprise()}".upper()
+
+
+def enterprise() -> str:
+    """Return the end of every mRID that is made here: the enterprise number in eight digits, hexadecimal as
+    in the standard, or decimal as the handbooks of CSIP-AUS read them."""
+    return f"{settings.enterprise:08d}" if settings.profile == CSIP_AUS else f"{settings.enterprise:08X}"

@@ -1,29 +1,52 @@
 """Repairs of documents that the schema refuses although their meaning is plain.
 
 Drafts of the standard let hexadecimal values have an odd number of digits, and clients in the field leave out
-the counts of a list that they send. `validation` calls this for invalid documents only.
+the counts of a list that they send. Elements of namespaces that nobody here knows are ignored where the
+schema has no place for them (11.4); the beta of CSIP-AUS for storage repeats the elements of CSIP-AUS in a
+namespace of its own, and those are taken as what they repeat. `validation` calls this for invalid documents
+only.
 """
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from server.resources import schema
-from server.resources.schema import Simple, TypeSpec
+from server.resources.schema import CSIPAUS, SEP, Simple, TypeSpec
 
 if TYPE_CHECKING:
     from lxml import etree
 
 _COUNTS = ("all", "results")
+_ALIASES = {"https://csipaus.org/ns/v1.3-beta/storage": CSIPAUS}
+_KNOWN = (f"{{{SEP}}}", f"{{{CSIPAUS}}}")
 _LARGEST_COUNT = (1 << 32) - 1
 
 
 def repair(root: etree._Element) -> bool:
     """Repair a document in place; return whether there was anything to repair."""
+    repaired = _ignore_unknown(root)
     name = schema.key(root.tag).rpartition(":")[2]
     try:
-        return schema.is_element(name) and _repair(root, schema.actual(root, schema.type_spec(name)))
+        return (schema.is_element(name) and _repair(root, schema.actual(root, schema.type_spec(name)))
+                or repaired)
     except KeyError:  # an xsi:type that the schema does not have
         return False
+
+
+def _ignore_unknown(root: etree._Element) -> bool:
+    """Remove elements of unknown namespaces, and give those of an alias the namespace that they repeat;
+    return whether there were any."""
+    found = [element for element in root.iter()
+             if element.tag.startswith("{") and not element.tag.startswith(_KNOWN)]
+    for element in found:
+        namespace, _, local = element.tag.rpartition("}")
+        parent, alias = element.getparent(), _ALIASES.get(namespace[1:])
+        inside = parent is not None and parent.tag.startswith(f"{{{alias}}}")
+        if alias and (inside or schema.foreign(f"{{{alias}}}{local}") is not None):
+            element.tag = f"{{{alias}}}{local}"
+        elif parent is not None:
+            parent.remove(element)
+    return bool(found)
 
 
 def _repair(element: etree._Element, spec: TypeSpec) -> bool:

@@ -12,10 +12,10 @@ from server.config import settings
 from server.devices import enrolment
 from server.grid.groups import virtualders
 from server.models import Device
-from server.resources import store
+from server.resources import numbering, store
 from tests.conftest import NOON, on_sqlite
 from tests.peers import Peer
-from tests.schemas.editions import validator
+from tests.schemas.editions import SEP, validator
 from tests.standard.test_editions import S1, S2, Owner, complaint, etree, everything, owner
 
 PLUS_S1 = "application/sep+xml; level=+S1"
@@ -113,3 +113,53 @@ def test_what_2023_forbids_is_not_sent_to_who_speaks_it(owner: Owner) -> None:
         if name in ("ConnectionPoint", "NotificationList", "Notification"):  # as they were posted
             continue
         assert not [text for text in FORBIDDEN_IN_2023 if text in reply.body], (name, reply.body)
+
+
+# --- CSIP-AUS -------------------------------------------------------------------------------------
+
+@on_sqlite
+def test_an_identifier_that_no_connection_point_has_is_refused(device: Peer) -> None:
+    """Annex E: 400 with reasonCode 1; a correction by another PUT is taken, with its Location, and echoed."""
+    settings.connection_point_pattern = "[0-9]{10}[0-9]?"
+    enrolment.update(Device.get(), "csip-aus")
+    link = device.get("/edev/1").data["csipaus:ConnectionPointLink"]["href"]
+    reply = device.put(link, "ConnectionPoint", {"csipaus:connectionPointId": "NMI"})
+    assert (reply.status, reply.data["reasonCode"]) == (400, 1)
+    for identifier in ("4102345671", "41023456719"):
+        reply = device.put(link, "ConnectionPoint", {"csipaus:connectionPointId": identifier})
+        assert (reply.status, reply.location) == (204, link)
+        assert device.get(link).data["csipaus:connectionPointId"] == identifier
+
+
+def test_mrids_end_in_the_enterprise_number_in_the_digits_of_the_profile(server: None) -> None:
+    settings.enterprise = 62223
+    assert numbering.new_mrid().endswith("0000F30F")
+    settings.profile = "csip-aus"
+    assert numbering.new_mrid().endswith("00062223")
+
+
+BETA = "https://csipaus.org/ns/v1.3-beta/storage"
+
+
+@on_sqlite
+def test_the_beta_for_storage_is_taken_as_what_it_repeats_and_the_rest_is_ignored(device: Peer) -> None:
+    enrolment.update(Device.get(), "csip-aus")
+    capability = (f'<DERCapability xmlns="{SEP}" xmlns:b="{BETA}"><modesSupported>00</modesSupported>'
+                  "<rtgMaxW><multiplier>0</multiplier><value>1</value></rtgMaxW><type>80</type>"
+                  "<b:doeModesSupported>0F</b:doeModesSupported><b:vppModesSupported>01</b:vppModesSupported>"
+                  "</DERCapability>")
+    assert device.request("PUT", "/edev/1/der/1/dercap", capability.encode()).status in (201, 204)
+    assert device.get("/edev/1/der/1/dercap").data["csipaus:doeModesSupported"] == "0F"
+    point = (f'<ConnectionPoint xmlns="{BETA}"><connectionPointId>4102345671</connectionPointId>'
+             "</ConnectionPoint>")
+    assert device.request("PUT", "/edev/1/cp", point.encode()).status in (201, 204)
+    assert device.get("/edev/1/cp").data["csipaus:connectionPointId"] == "4102345671"
+
+
+@on_sqlite
+def test_elements_that_nobody_knows_are_ignored_where_they_have_no_place(device: Peer) -> None:
+    """11.4"""
+    body = (f'<LogEvent xmlns="{SEP}"><createdDateTime>1</createdDateTime><x xmlns="urn:x"><y/></x>'
+            "<functionSet>11</functionSet><logEventCode>0</logEventCode><logEventID>1</logEventID>"
+            "<logEventPEN>40732</logEventPEN><profileID>2</profileID></LogEvent>")
+    assert device.request("POST", "/edev/1/lel", body.encode()).status == 201
