@@ -148,9 +148,9 @@ _DECLARATIONS = (
     Setting(name="pins", group=DEVICES, default="", unit="JSON file",
             help="PINs of devices that register themselves, as a list of {lfdi, pin}; empty: PINs are new"),
     Setting(name="profile", group=DEVICES, default="2030.5-2018", unit="profile",
-            choices=("2030.5-2018", "csip", "csip-aus", "2030.5-2023"),
+            choices=("2030.5-2018", "csip", "csip-aus", "2030.5-2023", "draft"),
             help="what devices are sent, unless `device update` gives them a profile of their own: an "
-                 "edition of IEEE 2030.5, or a profile of it"),
+                 "edition of IEEE 2030.5, a profile of it, or its draft of 2013"),
     Setting(name="connection_point_pattern", group=DEVICES, default="", unit="pattern",
             check=checks.PATTERN,
             help="regular expression that the identifier of a ConnectionPoint has to match as a whole, such "

@@ -2,7 +2,7 @@
 
 Read `table` (which resources there are, and where), `codes` (the standard's enumerations), `schema` (made
 of `schematypes`), `validation` and `codec` (XML to data and back, by `bulkcodec` many at once; `xmltext`,
-`foreign`, `ranges`, `repairs`, `hexbinary`, `quantities` and `elementunits` beside them), `links`,
+`draft`, `foreign`, `ranges`, `repairs`, `hexbinary`, `quantities` and `elementunits` beside them), `links`,
 `ordering` and `visibility` (what follows from a document), `events` (the rules of the five Event types),
 `hooks` (how a function set adds behaviour), `variants` and `profiles` (which form of a document whom is
 sent), `documents`, `linkcounts`, `eventlists`, `subscribability`, `outbox` (who is told), `render`,

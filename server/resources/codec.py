@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from server.resources import foreign, hexbinary, ranges, schema, validation
-from server.resources.schema import CSIPAUS, SEP, XSI, FieldSpec, Simple, TypeSpec
-from server.resources.variants import EXTENDED, WHOLE, Variant
+from server.resources import draft, foreign, hexbinary, ranges, schema, validation
+from server.resources.schema import CSIPAUS, XSI, FieldSpec, Simple, TypeSpec
+from server.resources.variants import EXTENDED, PLAIN, WHOLE, Variant
 from server.resources.xmltext import escape, quoteattr
 
 if TYPE_CHECKING:
@@ -37,7 +37,10 @@ def decode(body: bytes) -> tuple[str, Data]:
 
     Refused (400) where it is no XML or not valid; the message names line and element.
     """
-    root = validation.parse(body)
+    is_draft = draft.is_draft(body)
+    root = validation.parse(draft.renamed(body) if is_draft else body)
+    if is_draft:
+        draft.read(root)
     validation.validate(root)
     name = schema.key(root.tag).rpartition(":")[2]
     subtype = schema.xsi_type(root)
@@ -139,6 +142,8 @@ def fragment(name: str, data: Data, variant: Variant = EXTENDED) -> bytes:
 
 def written(name: str, data: Data, variant: Variant) -> tuple[bytes, bool]:
     """Return the fragment, and whether other variants may have another."""
+    if variant.draft:
+        return draft.fragment(name, written(name, data, PLAIN)[0]), True
     out = Output(variant)
     if schema.foreign_name(name) is not None:
         out.csipaus = out.extensions = True
@@ -161,7 +166,7 @@ def _root(name: str, variant: Variant) -> tuple[bytes, bytes]:
     version = ""
     if variant.schema_version and schema.root_edition(name) in (0, 2023):
         version = f' schemaVer="{variant.schema_version}"'
-    return tag.encode(), f' xmlns="{SEP}"{version}'.encode()
+    return tag.encode(), f' xmlns="{variant.namespace}"{version}'.encode()
 
 
 def page(

@@ -19,7 +19,7 @@ class Variant(NamedTuple):
 
     `edition` is that of the standard. With `extensions` there are the elements of CSIP-AUS where its schema
     has them, with `foreign` those of other namespaces too. `whole` has what any edition has. `draft` is in
-    the namespace and the words of the draft of 2013. `schema_version` is the attribute of that name of root
+    the words of the draft of 2013 (see draft.py). `schema_version` is the attribute of that name of root
     elements, "" for none; `media_type` is that of answers, `tag` ends their ETags.
     """
     name: str
@@ -30,6 +30,7 @@ class Variant(NamedTuple):
     draft: bool = False
     schema_version: str = ""
     media_type: str = SEP_XML
+    namespace: str = "urn:ieee:std:2030.5:ns"
     tag: str = ""
 
 
@@ -37,6 +38,7 @@ PLAIN = Variant("2018")
 EXTENDED = Variant("2018 with extensions", extensions=True, tag="x")
 EDITION_2023 = Variant("2023", 2023, foreign=True, schema_version="2.2",
                        media_type=f"{SEP_XML}; level=-S2", tag="s2")
+DRAFT = Variant("draft", draft=True, namespace="http://ieee.org/2030.5", tag="d")
 WHOLE = Variant("whole", extensions=True, foreign=True, whole=True)
 """What is validated; it is served to nobody."""
 
@@ -50,6 +52,7 @@ _BY_LEVEL: dict[str, dict[str, Variant]] = {
                  "-S2": EDITION_2023, "+S2": EDITION_2023},
     "2030.5-2023": {NO_LEVEL: EDITION_2023, "-S1": PLAIN, "+S1": EXTENDED,
                     "-S2": EDITION_2023, "+S2": EDITION_2023},
+    "draft": {NO_LEVEL: DRAFT, "-S1": DRAFT, "+S1": DRAFT, "-S2": DRAFT, "+S2": DRAFT},
 }
 PROFILES: Mapping[str, Mapping[str, Variant]] = _BY_LEVEL
 CSIP_AUS = "csip-aus"

@@ -163,3 +163,23 @@ def test_elements_that_nobody_knows_are_ignored_where_they_have_no_place(device:
             "<functionSet>11</functionSet><logEventCode>0</logEventCode><logEventID>1</logEventID>"
             "<logEventPEN>40732</logEventPEN><profileID>2</profileID></LogEvent>")
     assert device.request("POST", "/edev/1/lel", body.encode()).status == 201
+
+
+# --- the draft of 2013 ----------------------------------------------------------------------------
+
+@on_sqlite
+def test_a_device_of_the_draft_is_spoken_to_in_its_words(device: Peer, control: str) -> None:
+    enrolment.update(Device.get(), "draft")
+    for accept in ("application/sep+xml", S1):
+        for href in ("/dcap", "/tm", "/edev/1", "/edev/1/fsa?l=9", control, control.rpartition("/")[0]):
+            root = etree.fromstring(device.get(href, Accept=accept).body)
+            namespaces = {etree.QName(element).namespace for element in root.iter()}
+            assert namespaces == {"http://ieee.org/2030.5"}, href
+    assert kinds_of_modes(device.get(control)) == set() and b"opModConnect" in device.get(control).body
+    capability = (b'<DERCapability xmlns="http://ieee.org/2030.5"><modesSupported>2000</modesSupported><rtgA>'
+                  b"<multiplier>0</multiplier><value>20</value></rtgA><rtgW><multiplier>0</multiplier>"
+                  b"<value>5000</value></rtgW><type>4</type></DERCapability>")
+    assert device.request("PUT", "/edev/1/der/1/dercap", capability).status in (201, 204)
+    assert device.get("/edev/1/der/1/dercap").data["rtgMaxW"]["value"] == 5000
+    assert b"<rtgW>" in device.get("/edev/1/der/1/dercap").body
+    assert store.get("/edev/1/der/1/dercap").submitted["modesSupported"] == "00100000"
