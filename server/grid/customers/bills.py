@@ -28,7 +28,9 @@ class AccountRow(TypedDict):
 
 
 class PeriodRow(TypedDict):
-    """A billing period, with the bill so far and that of the period before as decimals; "": not stated."""
+    """A billing period of an agreement (its href), with the bill so far and that of the period before as
+    decimals; "": not stated."""
+    agreement: Href
     start: Instant
     duration_s: Seconds
     bill: str
@@ -36,42 +38,47 @@ class PeriodRow(TypedDict):
     stated_at: Instant | None
 
 
-class ChargeRow(TypedDict):
-    """A line of a bill: an amount, which kind it is, and what for."""
-    amount: str
-    kind: str
-    text: str
-
-
 class BilledRow(TypedDict):
-    """What was billed, is expected or aimed at, of one period, block and tier; "": no value is stated."""
+    """What was billed (`reading` is history), is expected (projection) or aimed at (target) in one period,
+    block and tier: `quantity_value` in `unit`; "": not stated. `href` is that of the BillingReading, `charge`
+    the sum of its charges."""
     reading: str
     quantity: str
     start: Instant
     duration_s: Seconds
     block: int
     tier: int
-    value: str
+    quantity_value: str
     unit: str
-    charges: list[ChargeRow]
+    charge: str
+    href: Href
 
 
-class AgreementDetail(TypedDict):
-    """An agreement with its periods and readings; links are "" where there are none."""
+class ChargeRow(TypedDict):
+    """A line of a bill: an amount, which kind it is, what for, and of which BillingReading."""
+    amount: str
+    kind: str
+    text: str
+    of: Href
+
+
+class AgreementRow(TypedDict):
+    """An agreement; links are "" where there are none."""
     href: Href
     agreement: str
     location: str
     tariff: Href
     usage_point: Href
     prepayment: Href
-    periods: list[PeriodRow]
-    readings: list[BilledRow]
 
 
 class AccountDetail(AccountRow):
-    """An account with its supplier's elements and its agreements."""
+    """An account with its supplier's elements, and what is below it."""
     supplier: dict[str, Any]
-    agreements: list[AgreementDetail]
+    agreements: list[AgreementRow]
+    periods: list[PeriodRow]
+    readings: list[BilledRow]
+    charges: list[ChargeRow]
 
 
 class RemovedAccount(TypedDict):
@@ -128,48 +135,67 @@ def show(name: str) -> AccountDetail:
     row, = _rows([account])
     supplier = store.get(f"{account.href}/ss")
     multiplier = account.submitted["pricePowerOfTenMultiplier"]
+    agreements = store.items(f"{account.href}/ca")
+    readings, charges = _readings(agreements, multiplier)
     return {**row, "supplier": {key: value for key, value in (supplier.submitted if supplier else {}).items()
                                 if key in ("description", "email", "phone", "providerID", "web")},
-            "agreements": [_agreement(item, multiplier) for item in store.items(f"{account.href}/ca")]}
+            "agreements": [_agreement(item) for item in agreements],
+            "periods": [_period(agreement.href, item.submitted, multiplier) for agreement in agreements
+                        for item in store.items(f"{agreement.href}/bp")],
+            "readings": readings, "charges": charges}
 
 
-def _agreement(agreement: Document, multiplier: int) -> AgreementDetail:
-    data, href = agreement.submitted, agreement.href
+def _agreement(agreement: Document) -> AgreementRow:
+    data = agreement.submitted
     tariff, point, prepayment = (data.get(f"{name}Link", {}).get("href", "")
                                  for name in ("TariffProfile", "UsagePoint", "Prepayment"))
-    return {
-        "href": href, "agreement": data.get("serviceAccount", ""),
-        "location": data.get("serviceLocation", ""),
-        "tariff": tariff, "usage_point": point, "prepayment": prepayment,
-        "periods": [_period(item.submitted, multiplier) for item in store.items(f"{href}/bp")],
-        "readings": [row for name, step in _READINGS.items() for reading in store.items(f"{href}/{step}")
-                     for row in _billed(name, reading, multiplier)]}
+    return {"href": agreement.href, "agreement": data.get("serviceAccount", ""),
+            "location": data.get("serviceLocation", ""), "tariff": tariff, "usage_point": point,
+            "prepayment": prepayment}
 
 
-def _period(data: dict[str, Any], multiplier: int) -> PeriodRow:
-    return {"start": data["interval"]["start"], "duration_s": data["interval"]["duration"],
+def _period(agreement: Href, data: dict[str, Any], multiplier: int) -> PeriodRow:
+    return {"agreement": agreement, "start": data["interval"]["start"],
+            "duration_s": data["interval"]["duration"],
             "bill": quantities.written(data.get("billToDate"), multiplier),
             "last_bill": quantities.written(data.get("billLastPeriod"), multiplier),
             "stated_at": data.get("statusTimeStamp")}
 
 
-def _billed(name: str, reading: Document, multiplier: int) -> Iterator[BilledRow]:
+def _readings(agreements: list[Document], multiplier: int) -> tuple[list[BilledRow], list[ChargeRow]]:
+    rows: list[BilledRow] = []
+    charges: list[ChargeRow] = []
+    for agreement in agreements:
+        for name, step in _READINGS.items():
+            for reading in store.items(f"{agreement.href}/{step}"):
+                for of_set in store.items(f"{reading.href}/brs"):
+                    for value in store.items(f"{of_set.href}/br"):
+                        rows.append(_billed(name, reading, of_set, value, multiplier))
+                        charges += _charges(value, multiplier)
+    return rows, charges
+
+
+def _billed(
+    name: str, reading: Document, of_set: Document, value: Document, multiplier: int
+) -> BilledRow:
     stored = store.get(f"{reading.href}/rt")
     reading_type = stored.submitted if stored is not None else {}
-    scale = reading_type.get("powerOfTenMultiplier", 0)
-    for of_set in store.items(f"{reading.href}/brs"):
-        span = of_set.submitted["timePeriod"]
-        for value in store.items(f"{of_set.href}/br"):
-            data = value.submitted
-            charges: list[ChargeRow] = [
-                {"amount": quantities.written(charge["value"], multiplier),
-                 "kind": ChargeKind(charge["kind"]).name.lower() if "kind" in charge else "",
-                 "text": charge.get("description", "")} for charge in data.get("Charge", [])]
-            yield {"reading": name, "quantity": reading.submitted.get("description", ""),
-                   "start": span["start"], "duration_s": span["duration"],
-                   "block": data.get("consumptionBlock", 0), "tier": data.get("touTier", 0),
-                   "value": quantities.written(data.get("value"), scale),
-                   "unit": quantities.unit_of(reading_type.get("uom", 0)), "charges": charges}
+    span, data = of_set.submitted["timePeriod"], value.submitted
+    amounts = [charge["value"] for charge in data.get("Charge", [])]
+    return {"reading": name, "quantity": reading.submitted.get("description", ""),
+            "start": span["start"], "duration_s": span["duration"],
+            "block": data.get("consumptionBlock", 0), "tier": data.get("touTier", 0),
+            "quantity_value": quantities.written(
+                data.get("value"), reading_type.get("powerOfTenMultiplier", 0)),
+            "unit": quantities.unit_of(reading_type.get("uom", 0)),
+            "charge": quantities.written(sum(amounts) if amounts else None, multiplier), "href": value.href}
+
+
+def _charges(value: Document, multiplier: int) -> Iterator[ChargeRow]:
+    for charge in value.submitted.get("Charge", []):
+        yield {"amount": quantities.written(charge["value"], multiplier),
+               "kind": ChargeKind(charge["kind"]).name.lower() if "kind" in charge else "",
+               "text": charge.get("description", ""), "of": value.href}
 
 
 @audit.audited("bill remove", "{owner} {href}", answer=dict)

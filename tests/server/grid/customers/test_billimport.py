@@ -137,8 +137,8 @@ def test_the_devices_of_a_household_share_its_bill(customer: Peer, peer: Callabl
 def test_semicolons_and_decimal_commas(customer: Peer) -> None:
     text = "device;start;end;bill;value\none;2026-05-01;2026-06-01;1.048,25;12,5\n"
     load(text)
-    detail = bills.show("one")["agreements"][0]
-    assert (detail["periods"][0]["bill"], detail["readings"][0]["value"]) == ("1048.25", "12500")
+    detail = bills.show("one")
+    assert (detail["periods"][0]["bill"], detail["readings"][0]["quantity_value"]) == ("1048.25", "12500")
 
 
 REFUSED = [
@@ -214,6 +214,13 @@ def test_of_several_accounts_one_has_to_be_named(customer: Peer) -> None:
 def test_an_account_is_removed_with_all_below_it(customer: Peer) -> None:
     load(FILE)
     assert [row["owner"] for row in bills.list_accounts("one")] == ["one"]
+    detail = bills.show("one")
+    assert [(row["reading"], row["tier"], row["quantity_value"], row["charge"])
+            for row in detail["readings"]] == [
+        ("history", 1, "100500", "20.10"), ("history", 2, "150000", "28.10"),
+        ("projection", 0, "240000", "46.00"), ("target", 0, "220000", "")]
+    assert [(row["amount"], row["kind"]) for row in detail["charges"]][1:3] == [
+        ("22.50", "consumption"), ("5.60", "tax")]
     assert dict(bills.remove("one"))["below"] == 15
     assert contents() == {} and customer.get("/bill").data["all"] == 0
     with pytest.raises(Refused, match="one has no account"):
