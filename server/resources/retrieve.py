@@ -121,9 +121,13 @@ def page(
         source = f"FROM document WHERE {condition}"
         source_later = source + later
     columns = "kind, body, href" if _is_stored(variant) else _ALL
+    part = f"{source_later} ORDER BY sort LIMIT ? OFFSET ?"
+    if reader is not None and selection.mixed:  # sorts thousands for an aggregator: without their bodies
+        part = (f"FROM (SELECT href AS on_page, sort AS place {part}) AS part CROSS JOIN document "
+                "WHERE href = on_page ORDER BY place")
     rows = (
         sql.bodies(
-            f"SELECT {columns} {source_later} ORDER BY sort LIMIT ? OFFSET ?",
+            f"SELECT {columns} {part}",
             *parameters,
             *([] if after is None else [after]),
             limit,

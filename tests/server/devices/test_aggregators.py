@@ -166,6 +166,16 @@ def test_what_one_device_changes_costs_the_same_in_a_large_fleet(
     assert sizes[0] == sizes[1]
 
 
+@on_sqlite
+def test_a_page_of_a_large_fleet_is_in_order_and_complete(two: tuple[Peer, Peer]) -> None:
+    old, _ = two
+    enrolment.enrol_all(enrolment.Entry(peers.lfdi(number), manager=old.lfdi) for number in range(200, 320))
+    pages = [old.get(f"/edev?s={start}&l=50").data for start in range(0, 150, 50)]
+    found = [item for page in pages for item in page["EndDevice"]]
+    assert {page["all"] for page in pages} == {123} == {len({item["href"] for item in found})}
+    assert found == sorted(found, key=lambda item: (-item["changedTime"], item["sFDI"]))
+
+
 CASES: dict[str, tuple[Callable[[], Any], str]] = {
     "not an aggregator": (lambda: move("d1", "d2"), "device 4 is no aggregator; give it that kind first"),
     "an aggregator": (lambda: move("new", "old"), "an aggregator is managed by none"),
