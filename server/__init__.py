@@ -1,11 +1,11 @@
 """Counterpoise: an IEEE 2030.5 server and a residential DERMS.
 
 Read it from the bottom up, the way imports go: `drivers`, `systemclock` and `clock`, `errors`, `units`,
-`differences`, `actors`, `quantitytexts`, `durationtexts`, `config`; `logs`; `models` (the tables); `backups`
-(copies of all of them), `alarms`, `diskspace`, `timekeeping`; `resources` (what a resource of the standard
-is and how it is kept); `audit` and `auditarchive`, `devices`, `notifications`, `functionsets`; `grid` (the
-DERMS); `operations` (what operators can do); `worker`; and at the top, side by side, `protocol` (the device
-interface) and `cli` (the operator interface).
+`currencies`, `differences`, `actors`, `quantitytexts`, `durationtexts`, `config`; `logs`; `models` (the
+tables); `backups` (copies of all of them), `alarms`, `diskspace`, `timekeeping`; `resources` (what a
+resource of the standard is and how it is kept); `audit` and `auditarchive`, `devices`, `notifications`,
+`functionsets`; `grid` (the DERMS); `operations` (what operators can do); `worker`; and at the top, side
+by side, `protocol` (the device interface) and `cli` (the operator interface).
 """
 from __future__ import annotations
 

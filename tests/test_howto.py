@@ -36,6 +36,7 @@ PAGES = (
     "balance-an-area",
     "report",
     "customers",
+    "publish-prices",
     "feed-function-sets",
     "update-devices",
     "audit",
@@ -74,6 +75,8 @@ FILES = {
     "tomorrow.csv": SERIES, "import.csv": SERIES, "prices.csv": SERIES, "pv-tomorrow.csv": SERIES,
     "last-weeks.csv": SERIES.replace("2025-06-1", "2025-06-0"),
     "nothing-else.csv": "start,value\n2025-06-08T00:00Z,0\n2025-06-08T00:15Z,0\n",
+    "tariff.csv": "start,end,price,export_price,tier\n" + "".join(
+        f"2025-06-16T{hour:02}:00,2025-06-16T{hour + 6:02}:00,0.{hour + 20},0.07,1\n" for hour in (0, 6, 12)),
     "envelope.csv": "start,export_limit\n2025-06-15T12:00Z,5000\n2025-06-15T12:05Z,4000\n",
     "arrivals.csv": "arrive,depart,wh,w\n2025-06-15T18:00Z,2025-06-16T06:00Z,12000,7000\n",
     "roofs.json": json.dumps([{"lfdi": peers.lfdi(number)} for number in range(61, 64)]),

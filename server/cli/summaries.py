@@ -22,6 +22,7 @@ SUMMARIES: Mapping[str, str] = {
     "resume": "Let a virtual DER that was stopped generate again.",
     "dr": "Ask the loads of a virtual DER to use less, or more before.",
     "message": "Text messages that devices show to their owners.",
+    "tariff": "Prices that devices are told.",
     "ev": "Flow reservations of chargers and storage.",
     "signal": "What the grid requires of an area.",
     "envelope": "Limits of connection points over time.",

@@ -10,6 +10,8 @@ from datetime import date
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from server import currencies
+
 MAX_NAME_LENGTH = 32  # DERProgram.description, which carries the name of a virtual DER, is a String32
 FASTEST_PACE = 1e6    # clock seconds per second
 _MONTH_AND_DAY = len("12-25")
@@ -152,12 +154,21 @@ def _path_fault(path: str) -> str:
     return "" if path.strip() else "is empty"
 
 
+def _currency_fault(text: str) -> str:
+    try:
+        currencies.number(text or "EUR")
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 DATABASE = Check("sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE", _database_fault)
 HOLIDAYS = Check("days such as 2026-04-06, or 12-25 for every year, separated by commas", _holidays_fault)
 HOST = Check("IP addresses or host names, separated by commas", _hosts_fault)
 NETWORKS = Check("IP addresses or networks, separated by commas", _networks_fault)
 SUITES = Check(f"some of {', '.join(FURTHER_SUITES)}, separated by commas", _suites_fault)
 HEADER = Check("letters, digits and hyphens, a letter first", _header_fault)
+CURRENCY = Check("letters such as EUR, or the number of ISO 4217", _currency_fault)
 TIME_ZONE = Check("an IANA time zone such as Europe/Berlin", _time_zone_fault)
 PACE = Check("empty (the system's clock), a factor such as 60x, or file:PATH", _pace_fault)
 NAME = Check(f"up to {MAX_NAME_LENGTH} characters, not only digits", _name_fault)

@@ -173,6 +173,10 @@ _DECLARATIONS = (
             why="a client that cannot read XML learns so at once"),
     Setting(name="log_events", group=DEVICES, default=100, unit="LogEvents", least=10, most=1_000_000,
             help="LogEvents kept for each device; the oldest are removed first"),
+    Setting(name="currency", group=DEVICES, default="", unit="ISO 4217",
+            check=checks.CURRENCY,
+            help="currency of the prices that devices are told, where a command does not say it: EUR, or its "
+                 "number; empty: none is named"),
     Setting(name="timezone", group=DEVICES, default="UTC", unit="time zone", check=checks.TIME_ZONE,
             help="time zone of the service area: Time.localTime, daylight saving, days in reports"),
     Setting(name="holidays", group=DEVICES, default="", unit="days", check=checks.HOLIDAYS,

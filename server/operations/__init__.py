@@ -2,15 +2,15 @@
 
 A declaration has a name, typed arguments with unit and range, a role, a dry run, and a typed result.
 
-The command line is made from these declarations. Read `declaration` first. Each of `devices`, `virtualders`,
-`controls`, `dispatch`, `stops`, `drevents`, `messages`, `reservations`, `signals`, `envelopes`, `forecasts`,
-`plans`, `participation`, `contracts`, `readings`, `files`, `bills`, `prepayments`, `mirrors`, `resources`,
-`subscriptions`, `pollrates`, `reports`, `alarms`, `clockcheck`, `auditlog` and `maintenance` declares the
-operations on one kind of thing and calls the packages below (`personaldata` more of those on devices).
-`textfiles` reads files as text, `seriesinput` those of time series, `enrolmentfiles` those of devices,
-which `bulkenrolment` enrols, `elementvalues` the values of elements as people write them (`timetexts` their
-times), `progress` tells interfaces how far long work is, `trials` are dry runs, `resulttypes` what the
-declared type of a result says of a value in it.
+The command line is made from these declarations. Read `declaration` first. Each of `devices`,
+`virtualders`, `controls`, `dispatch`, `stops`, `drevents`, `messages`, `tariffs`, `reservations`,
+`signals`, `envelopes`, `forecasts`, `plans`, `participation`, `contracts`, `readings`, `files`, `bills`,
+`prepayments`, `mirrors`, `resources`, `subscriptions`, `pollrates`, `reports`, `alarms`, `clockcheck`,
+`auditlog` and `maintenance` declares the operations on one kind of thing and calls the packages below
+(`personaldata` more of those on devices). `textfiles` reads files as text, `seriesinput` those of time
+series, `enrolmentfiles` those of devices, which `bulkenrolment` enrols, `elementvalues` the values of
+elements as people write them (`timetexts` their times), `progress` tells interfaces how far long work is,
+`trials` are dry runs, `resulttypes` what the declared type of a result says of a value in it.
 """
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ MODULES = {
     "resume": "stops",
     "dr": "drevents",
     "message": "messages",
+    "tariff": "tariffs",
     "ev": "reservations",
     "signal": "signals",
     "envelope": "envelopes",

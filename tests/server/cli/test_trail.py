@@ -22,7 +22,7 @@ from server.cli.reference import declared
 from server.config import settings
 from server.devices import enrolment, lastcontact
 from server.grid.balance import plans
-from server.grid.controls import defaultcontrols, dercontrols, drevents, messages, operatingenvelopes
+from server.grid.controls import defaultcontrols, dercontrols, drevents, messages, operatingenvelopes, tariffs
 from server.grid.customers import prepaychanges
 from server.grid.dispatch import stops
 from server.grid.fleet import contracts, participation, publishedfiles
@@ -110,6 +110,9 @@ CHANGES = {
     "prepay override": ("two --duration 1h", "prepay override", "two /ppy/1"),
     "prepay remove": ("two --yes", "prepay remove", "two /ppy/1"),
     "mirror remove": ("/mup/1 --yes", "mirror remove", f"{peers.lfdi(1)} /mup/1"),
+    "tariff import": ("solar {tariff}", "tariff import", "solar /tp/2"),
+    "tariff set": ("street 0.3", "tariff set", "street /tp/1"),
+    "tariff cancel": ("/tp/1", "tariff cancel", "/tp/1"),
     "resource post": ("/msg {message_program}", "resource post", "/msg/3"),
     "resource put": ("/msg/1 {message_program}", "resource put", "/msg/1"),
     "resource delete": ("/msg/1 --yes", "resource delete", "/msg/1"),
@@ -169,6 +172,11 @@ LOOKS = {
     "prepay list": "",
     "prepay show": "two",
     "mirror list": "",
+    "tariff list": "",
+    "tariff show": "/tp/1",
+    "tariff import --dry-run": "solar {tariff}",
+    "tariff set --dry-run": "street 0.3",
+    "tariff cancel --dry-run": "/tp/1",
     "resource get": "/msg/1",
     "resource list": "/msg",
     "subscription list": "",
@@ -249,6 +257,7 @@ def run(peer: Any, tmp_path: Path) -> Typed:
     """Type a command line at a street with something of everything in it."""
     prepared.begin_with("trail", lambda: make_street(peer))
     (tmp_path / "envelope.csv").write_text(ENVELOPE)
+    (tmp_path / "tariff.csv").write_text("start,price\n2025-06-15T12:00Z,0.3\n2025-06-15T13:00Z,0.2\n")
     (tmp_path / "devices.json").write_text(
         json.dumps([{"lfdi": peers.lfdi(8), "pin": 123455}, {"lfdi": peers.lfdi(9)}])
     )
@@ -301,6 +310,7 @@ def make_street(peer: Any) -> None:
     prepaychanges.configure("two", "esi", "EUR", {"balance": "20"})
     device.post("/mup", "MirrorUsagePoint", {"mRID": "AA", "deviceLFDI": peers.lfdi(1), "roleFlags": "0002",
                                              "serviceCategoryKind": 0, "status": 1})
+    tariffs.set_price("street", 0.25, NOON + 86400)
     make_halted(peer)
 
 
@@ -313,6 +323,7 @@ def filled(words: str, folder: Path) -> str:
         bills=folder / "bills.csv",
         series=folder / "series.csv",
         envelope=folder / "envelope.csv",
+        tariff=folder / "tariff.csv",
         message_program=SAMPLES / "MessagingProgram.xml",
         order=order,
         next=DispatchOrder.select(fn.max(DispatchOrder.id)).scalar() + 1,

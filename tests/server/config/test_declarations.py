@@ -18,6 +18,7 @@ OUTSIDE_RANGE = "is (less|more) than"
 # Texts that are accepted and texts that are refused, for settings whose texts follow a rule.
 ACCEPTED = {
     "connection_point_pattern": ["", "[0-9A-Z]{10}[0-9]?"],
+    "currency": ["", "EUR", "usd", "978"],
     "database": ["sqlite:///var/x.db", "sqlite:////tmp/x.db", "postgresql://me:pw@h:5432/x",
                  "postgresql:///x"],
     "host": ["127.0.0.1", "::", "0.0.0.0", "derms.example.org", "localhost"],
@@ -32,6 +33,7 @@ ACCEPTED = {
     "clock": ["", "60x", "60", "1.5x", "0.0@1000.0@0.0", "60@1@2"]}
 REFUSED = {
     "connection_point_pattern": ["[0-9", "(a"],
+    "currency": ["euro", "0", "1000"],
     "database": ["", "x.db", "sqlite:x", "sqlite:///", "mysql://h/x", "postgresql://h", "postgresql://h:p/x"],
     "host": ["", "a b", "999.1.1.1", "https://x", "-x.org"],
     "proxies": ["nginx", "10.0.0.1/8", "127.0.0.1,", ","],
