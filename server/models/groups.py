@@ -18,7 +18,8 @@ class VirtualDER(Table):
     consume and inject; NULL means no limit. `device` is set on a virtual DER of one device, by which the
     device is addressed alone; it is in no tree. `stopped` says that the program carries a stop (see
     dispatch/stops), and so has the strongest primacy until it is resumed; NULL is no. `deleting` says that it
-    is to be deleted as soon as its members have left (see groups/membershipwork); NULL is no.
+    is to be deleted as soon as its members have left (see groups/membershipwork); NULL is no. `price_tariff`
+    is the href of the tariff as which its price signal is published; NULL: it is not.
     """
     id = AutoField()
     parent_id: int | None
@@ -36,6 +37,7 @@ class VirtualDER(Table):
     created_at = BigIntegerField()
     stopped = BooleanField(null=True)
     deleting = BooleanField(null=True)
+    price_tariff = TextField(null=True)
 
 
 VirtualDER.add_index(VirtualDER.device, unique=True, where=VirtualDER.device.is_null(False))

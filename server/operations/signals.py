@@ -1,17 +1,24 @@
 """`signal`: what the grid requires of an area."""
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Literal, TypeVar
 
 from server import clock
 from server.errors import BadArgument, Refused
+from server.grid.controls import pricesignals
+from server.grid.controls.pricesignals import SignalPublication
 from server.grid.series import signalkinds, signals
+from server.grid.series.issuedseries import FOREVER
 from server.grid.series.results import PutSignal, SignalStatus, WithdrawnSignal
 from server.operations import seriesinput
 from server.operations.declaration import Arg, DryRun, Group, Role, UploadedFile
 from server.operations.seriesinput import CsvFile, JsonFile
+from server.operations.tariffs import Currency
+from server.resources import store
 from server.units import Instant, Quantity, Seconds, Watts
 
+T = TypeVar("T", PutSignal, WithdrawnSignal)
 STEP_S = 900
 MAX_LENGTH_S = 366 * 86400
 signal = Group("signal", """
@@ -70,8 +77,26 @@ def put(
             raise Refused(400, "a signal has no quantiles")
         start, step_s, values = table.start, table.step, table.values
         origin = _name(csv_file, json_file)
-    return signals.put(area, kind, values, start, step_s, source=source, tolerance_w=tolerance_w,
-                       priority=priority, issue_interval_s=every_s, dry_run=dry_run, origin=origin)
+    return _followed(area, kind, dry_run, lambda: signals.put(
+        area, kind, values, start, step_s, source=source, tolerance_w=tolerance_w, priority=priority,
+        issue_interval_s=every_s, dry_run=dry_run, origin=origin), _period)
+
+
+def _period(result: PutSignal) -> tuple[Instant, Instant]:
+    return result["start"], result["end"]
+
+
+def _followed(
+    area: str, kind: str, dry_run: bool, change: Callable[[], T],
+    period: Callable[[T], tuple[Instant, Instant]]
+) -> T:
+    """Change a signal, and with it the tariff as which it is published, in the period of the result."""
+    if dry_run or not pricesignals.is_followed(area, kind):
+        return change()
+    with store.transaction():
+        result = change()
+        pricesignals.follow(area, kind, *period(result))
+        return result
 
 
 def _flat(
@@ -102,7 +127,8 @@ def push(
 ) -> PutSignal:
     """Put one value, such as the newest measurement."""
     number = seriesinput.value(value, kind, "W", "value")
-    return signals.push(area, kind, number, start, step_s, source=source, issue_interval_s=every_s)
+    return _followed(area, kind, False, lambda: signals.push(
+        area, kind, number, start, step_s, source=source, issue_interval_s=every_s), _period)
 
 
 @signal.operation("withdraw", role=Role.OPERATOR)
@@ -115,7 +141,24 @@ def withdraw(
     dry_run: DryRun = False,
 ) -> WithdrawnSignal:
     """Withdraw a kind of signal until it is put again; the past stays."""
-    return signals.withdraw(area, kind, start, source=source, dry_run=dry_run)
+    return _followed(area, kind, dry_run, lambda: signals.withdraw(
+        area, kind, start, source=source, dry_run=dry_run),
+        lambda result: (result["withdrawn_from"], FOREVER))
+
+
+@signal.operation("publish", role=Role.OPERATOR)
+def publish(
+    area: Area,
+    state: Annotated[Literal["on", "off"], Arg(metavar="[on|off]")] = "on",
+    *,
+    currency: Currency = None,
+    rate_code: Annotated[str, Arg(
+        "Rate code of the tariff; 20 characters at most.")] = pricesignals.RATE_CODE,
+    dry_run: DryRun = False,
+) -> SignalPublication:
+    """Publish `price` and `export_price` of an area to its members as a tariff that follows them, or stop."""
+    return pricesignals.set_published(area, state == "on", currency=currency, rate_code=rate_code,
+                                      dry_run=dry_run)
 
 
 @signal.operation("show", role=Role.VIEWER)

@@ -139,9 +139,11 @@ def published(
         blocks[table.parent(block.parent)].append(
             (block.submitted["startValue"], block.submitted.get("price", 0)))
     for href, event in events.items():
-        data, interval = event.submitted, event.submitted["interval"]
-        span = PriceSpan(interval["start"], interval["start"] + interval["duration"], data["touTier"],
-                         tuple(blocks[href]))
+        data, (start, end) = event.submitted, links.period(event.submitted)
+        status = data.get("EventStatus", {})
+        if status.get("currentStatus") in (EventStatus.CANCELLED, EventStatus.CANCELLED_RANDOMIZED):
+            end = min(end, status["dateTime"])  # it is to be cancelled then
+        span = PriceSpan(start, end, data["touTier"], tuple(blocks[href]))
         age = (data["creationTime"], int(data["mRID"], 16))
         found[table.parent(event.parent)].append(PublishedSpan(span, href, age))
     return found
@@ -166,6 +168,8 @@ def publish(component: Href, wanted: Iterable[PriceSpan], response_required: int
     present = published([component], max(now, spans[0].start), max(now, spans[-1].end))[component]
     todo = pricespans.replacement(present, spans, now)
     store.cancel_all(todo.cancelled, reason=REPLACED)
+    for href, instant in todo.ended.items():
+        store.cancel(href, instant, reason=REPLACED)
     required = f"{response_required:02X}"
     events = store.add_all(INTERVAL, [
         (f"{component}/tti", {"interval": {"duration": span.end - span.start, "start": span.start},
@@ -174,7 +178,7 @@ def publish(component: Href, wanted: Iterable[PriceSpan], response_required: int
         (f"{href}/cti", {"consumptionBlock": number, "price": price, "startValue": begin})
         for href, span in zip(events, todo.new, strict=True)
         for number, (begin, price) in enumerate(span.blocks, 1)])
-    return Publication(len(todo.new), len(todo.cancelled), todo.unchanged)
+    return Publication(len(todo.new), len(todo.cancelled) + len(todo.ended), todo.unchanged)
 
 
 def withdraw(components: Iterable[Href], since: Instant, reason: str | None = None) -> int:

@@ -18,7 +18,8 @@ Blocks = tuple[tuple[int, int], ...]
 
 
 class PriceSpan(NamedTuple):
-    """Prices from `start` to `end` (UTC, s): the tier, and the blocks, the first from 0 on."""
+    """Prices from `start` to `end` (UTC, s): the tier, and the blocks, the first from 0 on; none where there
+    is to be no price."""
     start: Instant
     end: Instant
     tier: int
@@ -33,10 +34,11 @@ class PublishedSpan(NamedTuple):
 
 
 class Replacement(NamedTuple):
-    """What is to be published, what is to be cancelled since it is replaced before it begins, and how many
-    spans are published already."""
+    """What is to be published, what is to be cancelled at once since it is replaced before it begins, what is
+    to end at an instant without another price, and how many spans are published already."""
     new: list[PriceSpan]
     cancelled: list[Href]
+    ended: dict[Href, Instant]
     unchanged: int
 
 
@@ -73,15 +75,18 @@ def replacement(published: Iterable[PublishedSpan], wanted: Iterable[PriceSpan],
     ahead = [span for span in wanted if span.end > now]
     present = [item for item in in_force(published) if item.span.end > now]
     missing = [span for span in ahead if not _says(present, span, now)]
-    new, cancelled = list(missing), []
+    new, cancelled, ended = [span for span in missing if span.blocks], [], {}
     for item in present:
-        first = next((max(span.start, item.span.start) for span in _overlapping(missing, item.span)), None)
-        if first is None:
+        newer = next(iter(_overlapping(missing, item.span)), None)
+        if newer is None:
             continue
-        if first == item.span.start and first > now:
+        first = max(newer.start, item.span.start)
+        if first == item.span.start and first > now or first <= now and not newer.blocks:
             cancelled.append(item.href)
+        elif not newer.blocks:
+            ended[item.href] = first
         new += _uncovered(item.span._replace(start=max(first, now)), missing)
-    return Replacement(sorted(new), cancelled, len(ahead) - len(missing))
+    return Replacement(sorted(new), cancelled, ended, len(ahead) - len(missing))
 
 
 def _says(present: Sequence[PublishedSpan], span: PriceSpan, now: Instant) -> bool:

@@ -133,6 +133,7 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("plan approve", "2", ""),
     ("plan publish", "2", ""),
     ("signal withdraw", "town --kind measured", ""),
+    ("signal publish", "town", ""),
     ("responses", "", ""),
     ("readings", "d1", ""),
     ("subscription list", "--device d2", ""),

@@ -79,3 +79,10 @@ def test_each_import_says_what_holds_from_then_on_and_nothing_else_changes() -> 
             items += [PublishedSpan(new, f"/{number}/{index}", (number + 1, index))
                       for index, new in enumerate(done.new)]
             assert prices(items, end)[now:] == expected[now:]
+
+
+def test_where_there_is_to_be_no_price_what_is_ahead_is_cancelled_and_what_runs_ends() -> None:
+    gap = PriceSpan(20, 40, 0, ())
+    done = replacement(published(span(0, 30, 1), span(30, 50, 2)), [gap], 10)
+    assert done.ended == {"/0": 20} and done.cancelled == ["/1"] and done.new == [span(40, 50, 2)]
+    assert replacement(published(span(0, 30, 1)), [gap], 25).cancelled == ["/0"]
