@@ -15,10 +15,10 @@ from typing import Any
 from server.devices import enrolment
 from server.errors import Refused
 from server.resources import documents, retrieve, store, table
-from server.resources.codes import (MAX_CONSUMPTION_BLOCK, MAX_TOU_TIER, Commodity, CostKind, FlowDirection,
-                                    ReadingKind, RoleFlags, ServiceKind, Uom)
+from server.resources.codes import (Commodity, CostKind, FlowDirection, ReadingKind, RoleFlags, ServiceKind,
+                                    Uom)
 from server.resources.hooks import Change, after, after_all, before
-from server.resources.quantities import FULL
+from server.resources.quantities import FULL, MAX_CONSUMPTION_BLOCK, MAX_TOU_TIER
 from server.units import Href
 
 Data = dict[str, Any]

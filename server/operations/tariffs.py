@@ -12,7 +12,8 @@ from server.grid.series import tarifffiles
 from server.operations import seriesinput
 from server.operations.controls import CancelReason, OptionalVder
 from server.operations.declaration import Arg, DryRun, Group, Role, UploadedFile, VderName
-from server.resources.codes import ALL_RESPONSES, MAX_TOU_TIER
+from server.resources.codes import ALL_RESPONSES
+from server.resources.quantities import MAX_TOU_TIER
 from server.units import Href, Instant, Seconds
 
 DAY_S = 86400

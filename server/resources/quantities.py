@@ -8,6 +8,8 @@ from server.units import Watts
 
 INT16 = 32767
 _FINEST = -3  # thousandths are finer than any device controls
+MAX_TOU_TIER = 15  # TOUType: 0 none, 1 to 15 for tiers A to O
+MAX_CONSUMPTION_BLOCK = 16  # ConsumptionBlockType: 0 none
 FULL = 10_000  # 100 %: PerCent and SignedPerCent count hundredths
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, TypedDict
 from zoneinfo import ZoneInfo
 
-from server import audit
+from server import audit, currencies
 from server.config import settings
 from server.errors import Refused
 from server.grid.customers import billfiles, owners, quantities
@@ -100,9 +100,9 @@ class _Writer:
         data = dict(found.submitted) if found is not None else self._new_account(account, number)
         stated = account.stated
         if "currency" in stated:
-            code = _at(account.position, partial(quantities.currency, stated["currency"]))
+            code = _at(account.position, partial(currencies.number, stated["currency"]))
             if found is not None and data["currency"] != code:
-                own = quantities.currency_name(data["currency"])
+                own = currencies.name(data["currency"])
                 raise Refused(409, f"{account.position}, currency: {found.href} is in {own}; an account "
                                    "keeps its currency")
             data["currency"] = code
@@ -127,7 +127,7 @@ class _Writer:
         if decimals > quantities.MOST_DECIMALS:
             raise Refused(400, f"{account.position}: an amount has {decimals} decimals; "
                                f"{quantities.MOST_DECIMALS} are possible")
-        return {"currency": _at(account.position, partial(quantities.currency, text)),
+        return {"currency": _at(account.position, partial(currencies.number, text)),
                 "pricePowerOfTenMultiplier": -decimals, **({"customerAccount": number} if number else {})}
 
     def _agreement(

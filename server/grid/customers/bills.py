@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TypedDict
 
-from server import audit
+from server import audit, currencies
 from server.errors import Refused
 from server.grid.customers import owners, quantities
 from server.models import Document
@@ -108,7 +108,7 @@ def _rows(page: list[Document]) -> Iterator[AccountRow]:
         data = account.submitted
         yield {"href": account.href, "owner": names[account.audience],
                "account": data.get("customerAccount", ""), "customer": data.get("customerName", ""),
-               "currency": quantities.currency_name(data["currency"]),
+               "currency": currencies.name(data["currency"]),
                "agreement_count": counts.get(f"{account.href}/ca", 0)}
 
 

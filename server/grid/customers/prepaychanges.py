@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from server import audit, clock
+from server import audit, clock, currencies
 from server.errors import BadArgument, Refused
 from server.grid.customers import owners, prepayments, quantities
 from server.grid.customers.prepayments import (ACCOUNTS, CREDIT_TYPES, LEVELS, MODES, SERVICES,
@@ -97,7 +97,7 @@ def _existing_or_new(name: str, mode: str | None, currency: str | None) -> Href:
 
 def _new_amount(currency: str) -> Data:
     try:
-        return {"monetaryUnit": quantities.currency(currency), "multiplier": DECIMALS, "value": 0}
+        return {"monetaryUnit": currencies.number(currency), "multiplier": DECIMALS, "value": 0}
     except ValueError as error:
         raise BadArgument("currency", f"{currency!r} {error}") from None
 
@@ -114,7 +114,7 @@ def _unit(account: Document, currency: str | None = None) -> accounting.Amount:
             raise BadArgument("currency", f"nothing says the currency of {account.href} yet: name it")
         return _new_amount(currency)
     if currency and _new_amount(currency)["monetaryUnit"] != found["monetaryUnit"]:
-        own = quantities.currency_name(found["monetaryUnit"])
+        own = currencies.name(found["monetaryUnit"])
         raise Refused(409, f"{account.href} is in {own}; an account keeps its currency")
     return {**found, "multiplier": max(found["multiplier"], DECIMALS)}
 

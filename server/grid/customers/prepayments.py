@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict
 
-from server import clock
+from server import clock, currencies
 from server.errors import Refused
 from server.grid.customers import owners, quantities
 from server.models import Document
@@ -114,7 +114,7 @@ def _served(href: Href) -> Data:
 
 def _currency(account: Document, balance: Data) -> str:
     amounts = [*(account.submitted.get(key) for key in LEVELS.values()), balance.get("availableCredit")]
-    return next((quantities.currency_name(amount["monetaryUnit"]) for amount in amounts if amount), "")
+    return next((currencies.name(amount["monetaryUnit"]) for amount in amounts if amount), "")
 
 
 def _amount(data: Data, key: str) -> str:

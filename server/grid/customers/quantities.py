@@ -10,16 +10,6 @@ from server.resources.codes import AccumulationBehaviour, Commodity, FlowDirecti
 SHOWN = 20  # credits of an account that are shown, the newest
 FEWEST_DECIMALS, MOST_DECIMALS = 2, 9  # of the amounts of a new account; multipliers go down to -9
 MOST = Decimal(10) ** 12  # of any amount or quantity; what is beyond is a typing error
-# ISO 4217; any other currency is written by its number.
-CURRENCIES: Mapping[str, int] = {
-    "AED": 784, "AUD": 36, "BGN": 975, "BRL": 986, "CAD": 124, "CHF": 756, "CLP": 152, "CNY": 156,
-    "COP": 170, "CZK": 203, "DKK": 208, "EUR": 978, "GBP": 826, "GHS": 936, "HKD": 344, "HUF": 348,
-    "IDR": 360, "ILS": 376, "INR": 356, "ISK": 352, "JPY": 392, "KES": 404, "KRW": 410, "MXN": 484,
-    "MYR": 458, "NGN": 566, "NOK": 578, "NZD": 554, "PEN": 604, "PHP": 608, "PLN": 985, "RON": 946,
-    "RWF": 646, "SEK": 752, "SGD": 702, "THB": 764, "TRY": 949, "TWD": 901, "TZS": 834, "UAH": 980,
-    "UGX": 800, "USD": 840, "VND": 704, "ZAR": 710, "ZMW": 967}
-_NAMES = {number: name for name, number in CURRENCIES.items()}
-_HIGHEST_CURRENCY = 999
 
 
 class Unit(NamedTuple):
@@ -43,22 +33,6 @@ UNITS: Mapping[str, Unit] = {
     "m3": Unit(Uom.CUBIC_METRES, Decimal(1), -3, 0, 0, "Volume"),
     "therm": Unit(Uom.THERM, Decimal(1), -3, ReadingKind.ENERGY, _GAS, "Gas")}
 DIRECTIONS: Mapping[str, int] = {"delivered": FlowDirection.FORWARD, "received": FlowDirection.REVERSE}
-
-
-def currency(text: str) -> int:
-    """Return the number of a currency, from its letters or digits (ISO 4217). ValueError where it is none."""
-    name = text.strip().upper()
-    if name in CURRENCIES:
-        return CURRENCIES[name]
-    if name.isascii() and name.isdigit() and 0 < int(name) <= _HIGHEST_CURRENCY:
-        return int(name)
-    raise ValueError(f"is no currency; write letters such as EUR or USD, or the number of ISO 4217 (1 to "
-                     f"{_HIGHEST_CURRENCY})")
-
-
-def currency_name(number: int) -> str:
-    """Return the letters of a currency, its number where they are not known, "" for none."""
-    return _NAMES.get(number, str(number) if number else "")
 
 
 def decimal(text: str) -> Decimal:

@@ -19,8 +19,8 @@ from server.grid.series import dateorders, localtimes, pricespans
 from server.grid.series.intervals import iso
 from server.grid.series.pricespans import Blocks, PriceSpan
 from server.resources import csvlines
-from server.resources.codes import MAX_CONSUMPTION_BLOCK, MAX_TOU_TIER
 from server.resources.csvlines import refuse
+from server.resources.quantities import MAX_CONSUMPTION_BLOCK, MAX_TOU_TIER
 from server.units import Instant
 
 UNITS = {"kWh": 1.0, "MWh": 1e-3}  # what a price is for, in kWh

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
                                                 EventStatus, InverterStatus, LocalControlModeStatus,
                                                 OperationalModeStatus, ReductionUnit, RequestStatus,
                                                 ResponseRequired, ResponseStatus, StorageModeStatus)
-    from server.resources.codes.customers import (MAX_CONSUMPTION_BLOCK, MAX_TOU_TIER, ChargeKind, CostKind,
-                                                  CreditStatus, CreditType, CurrencyCode, MessagePriority,
-                                                  PrepayMode, ServiceStatus)
+    from server.resources.codes.customers import (ChargeKind, CostKind, CreditStatus, CreditType,
+                                                  CurrencyCode, MessagePriority, PrepayMode, ServiceStatus)
     from server.resources.codes.devices import (BatteryStatus, DeviceCategory, FileStatus, FileType,
                                                 FunctionsImplemented, LogFunctionSet, LogProfile,
                                                 NotificationStatus, OperationalState, PowerSource, ReasonCode,
@@ -35,7 +34,7 @@ __all__ = [
     "DERControlType", "DERControlType2", "DERCurveType", "DERType", "DERUnitRef", "DEVICE_RESPONSES",
     "DOEControlType", "DataQualifier", "DeviceCategory", "EventStatus", "FileStatus", "FileType",
     "FlowDirection", "FunctionsImplemented", "InverterStatus", "LocalControlModeStatus", "LogFunctionSet",
-    "LogProfile", "MAX_CONSUMPTION_BLOCK", "MAX_TOU_TIER", "MessagePriority", "NotificationStatus",
+    "LogProfile", "MessagePriority", "NotificationStatus",
     "OPT_INS", "OPT_OUTS", "OperationalModeStatus", "OperationalState", "PhaseCode", "PowerSource",
     "PrepayMode", "QualityFlags", "ReadingKind", "ReasonCode", "ReductionUnit", "RequestStatus",
     "ResponseRequired", "ResponseStatus", "RoleFlags", "ServiceKind", "ServiceStatus",
@@ -48,7 +47,7 @@ _NAMES = {
         "DERUnitRef EventStatus InverterStatus LocalControlModeStatus OperationalModeStatus ReductionUnit "
         "RequestStatus ResponseRequired ResponseStatus StorageModeStatus"),
     "customers": (
-        "MAX_CONSUMPTION_BLOCK MAX_TOU_TIER ChargeKind CostKind CreditStatus CreditType CurrencyCode "
+        "ChargeKind CostKind CreditStatus CreditType CurrencyCode "
         "MessagePriority PrepayMode "
         "ServiceStatus"),
     "devices": (

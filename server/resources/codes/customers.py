@@ -3,9 +3,6 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-MAX_TOU_TIER = 15  # TOUType: 0 none, 1 to 15 for tiers A to O
-MAX_CONSUMPTION_BLOCK = 16  # ConsumptionBlockType: 0 none
-
 
 class MessagePriority(IntEnum):
     """PriorityType: TextMessage/priority."""
