@@ -22,8 +22,7 @@ _DECLARATIONS = (
             was="busy_timeout",
             help="how long a command or the worker waits for other writers of the database"),
     Setting(name="synchronous", group=STORE, default="full", unit="promise", choices=("full", "normal"),
-            help="what a 2xx promises: full, that the change survives a power failure; normal, that it "
-                 "survives the end of any process, while a power failure may take the last changes",
+            help="what a 2xx promises: full, to survive a power failure; normal, the end of any process",
             why="a device never sends again what was acknowledged"),
     Setting(name="event_days", group=STORE, default=40, unit="days", least=1, most=CENTURY,
             help="retention of ended events and orders",
@@ -173,10 +172,8 @@ _DECLARATIONS = (
             why="a client that cannot read XML learns so at once"),
     Setting(name="log_events", group=DEVICES, default=100, unit="LogEvents", least=10, most=1_000_000,
             help="LogEvents kept for each device; the oldest are removed first"),
-    Setting(name="currency", group=DEVICES, default="", unit="ISO 4217",
-            check=checks.CURRENCY,
-            help="currency of the prices that devices are told, where a command does not say it: EUR, or its "
-                 "number; empty: none is named"),
+    Setting(name="currency", group=DEVICES, default="", unit="ISO 4217", check=checks.CURRENCY,
+            help="currency of prices that devices are told, where no command names it: EUR, or its number"),
     Setting(name="timezone", group=DEVICES, default="UTC", unit="time zone", check=checks.TIME_ZONE,
             help="time zone of the service area: Time.localTime, daylight saving, days in reports"),
     Setting(name="holidays", group=DEVICES, default="", unit="days", check=checks.HOLIDAYS,
