@@ -15,7 +15,7 @@ from server import clock
 from server.grid.controls import dercontrols, envelopemodes, eventlisting
 from server.grid.controls.envelopemodes import Expression
 from server.grid.fleet import stops
-from server.grid.fleet.members import Member, MemberDer
+from server.grid.fleet.members import Member, MemberDer, sent_modes
 from server.grid.series import envelopes, envelopesegments
 from server.grid.series.envelopesegments import KINDS, LimitSpan
 from server.models import PointEnvelope, VirtualDER
@@ -159,7 +159,7 @@ def members_of(numbers: Iterable[int]) -> dict[int, list[Member]]:
         of_member = ders[number, lfdi, name]
         if modes is not None:
             of_member.append(MemberDer(injection_w, absorption_w, -absorption_w, injection_w, None, None,
-                                       None, None, frozenset(modes.split())))
+                                       None, None, sent_modes(modes, lfdi)))
     for (number, lfdi, name), of_member in ders.items():
         members[number].append(Member(lfdi, name, "", True, tuple(of_member), None, None))
     return members

@@ -18,12 +18,13 @@ from server.grid.optimisation.blockterms import BlockTerms
 from server.grid.series import devicelimits
 from server.grid.series.devicelimits import DeviceLimit
 from server.models import CHUNK, Device, chunked
-from server.resources import pollrates, sql
-from server.units import Instant
+from server.resources import pollrates, profiles, sql, variants
+from server.units import Instant, Lfdi
 
 # The modes by which a power is set, the first that a member takes.
 SETPOINTS = ("opModFixedW", "opModTargetW", "opModMaxLimW")
 LIMITING = frozenset({"opModMaxLimW"})
+_CSIP_AUS = "csipaus:"
 ONLINE_POLLS = 3  # after so many polls that were missed a device is offline
 
 
@@ -129,8 +130,10 @@ class Member:
         return min(max(self.injection_w or 0.0, self.lowest_w), self.highest_w)
 
 
-def member_der(row: DerRow, injection_w: float | None, hours: float) -> MemberDer:
-    """Return a DER from its row. Pure.
+def member_der(
+    row: DerRow, injection_w: float | None, hours: float, modes: frozenset[str]
+) -> MemberDer:
+    """Return a DER from its row, with the `modes` that it is sent. Pure.
 
     `injection_w` is its present injection, `hours` is how long a power has to be held.
     """
@@ -159,7 +162,7 @@ def member_der(row: DerRow, injection_w: float | None, hours: float) -> MemberDe
         row.soc,
         dischargeable_wh,
         chargeable_wh,
-        _modes(row.modes),
+        modes,
     )
 
 
@@ -181,9 +184,15 @@ def _energy_wh(reported_wh: float | None, capacity_wh: float | None, fraction: f
     return None if capacity_wh is None or fraction is None else capacity_wh * fraction
 
 
+def sent_modes(reported: str, lfdi: Lfdi) -> frozenset[str]:
+    """Return those of the modes that a DER takes (their names) that its device is sent. By a profile without
+    extensions it would never see those of CSIP-AUS, whatever it reports."""
+    return _sent(reported, profiles.variant(lfdi, variants.NO_LEVEL).extensions)
+
+
 @lru_cache(maxsize=1024)
-def _modes(names: str) -> frozenset[str]:
-    return frozenset(names.split())
+def _sent(reported: str, extensions: bool) -> frozenset[str]:
+    return frozenset(name for name in reported.split() if extensions or not name.startswith(_CSIP_AUS))
 
 
 def _within_point(ders: Sequence[MemberDer], limit: DeviceLimit | None) -> Iterator[MemberDer]:
@@ -221,7 +230,8 @@ def read(devices: Iterable[Device], hours: float = 1.0, start: Instant | None = 
                     device.kind,
                     device.last_contact_at is not None and now - device.last_contact_at <= timeout_s,
                     tuple(_within_point(
-                        [_within_contract(member_der(row, share_w, hours), agreed.get(device.id), hours)
+                        [_within_contract(member_der(row, share_w, hours, sent_modes(row.modes, device.lfdi)),
+                                          agreed.get(device.id), hours)
                          for row in rows], limits.get(device.id))),
                     reading.injection_w if reading else None,
                     reading.at if reading else None,

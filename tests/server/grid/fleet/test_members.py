@@ -1,9 +1,11 @@
 import pytest
 
 from server import clock
+from server.config import settings
 from server.devices import enrolment
 from server.grid.fleet import derreports, members
 from server.models import Device
+from server.resources import profiles
 
 W = {"multiplier": 0}
 BATTERY = {
@@ -25,7 +27,8 @@ CHARGER = {
 def unit(documents, present, hours):
     rated = derreports.ratings_of(documents)
     return members.member_der(
-        members.DerRow(**{name: rated[name] for name in members.DerRow._fields}), present, hours
+        members.DerRow(**{name: rated[name] for name in members.DerRow._fields}), present, hours,
+        frozenset(rated["modes"].split())
     )
 
 
@@ -126,6 +129,23 @@ def test_modes_enabled_override_modes_supported():
     }
     assert unit(enabled, None, 1).modes == {
         "opModMaxLimW", "opModMaxLimPctWAbsorb", "csipaus:opModExpLimW", "csipaus:opModImpLimW"}
+
+
+@pytest.mark.parametrize("general, own, sent", [
+    ("2030.5-2018", "", {"opModEnergize"}),
+    ("2030.5-2018", "csip-aus", {"opModEnergize", "csipaus:opModExpLimW"}),
+    ("csip-aus", "", {"opModEnergize", "csipaus:opModExpLimW"}),
+    ("csip-aus", "csip", {"opModEnergize"}),
+])
+def test_modes_that_a_device_is_never_sent_are_none(battery, general, own, sent):
+    """Or a stop would tell it nothing."""
+    settings.profile = general
+    home = battery(1)
+    home.put("dercap", "DERCapability", {
+        **SOLAR, "modesSupported": "00000008", "csipaus:doeModesSupported": "01"})
+    profiles.assign([(home.device.id, own)])
+    (member,) = members.read([home.device])
+    assert member.modes == sent
 
 
 def test_a_baseline_is_a_power_that_can_be_held():
