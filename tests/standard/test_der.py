@@ -11,7 +11,7 @@ import pytest
 from server import clock
 from server.devices import enrolment
 from server.grid.groups import virtualders
-from server.models import Device
+from server.models import EVERYONE, Device
 from server.resources import store
 from tests.conftest import NOON
 from tests.peers import Peer
@@ -79,6 +79,7 @@ def test_a_put_replaces_all_that_was_said(device: Peer) -> None:
     ],
 )
 def test_what_a_device_says_of_itself(device: Peer, name: str, href: str) -> None:
+    store.add("File", "/file", sample("File"), EVERYONE)  # of which its FileStatus tells
     assert device.put(href, name, sample(name)).status in (201, 204)
     resource = device.get(href).data
     assert sample(name).items() <= resource.items()

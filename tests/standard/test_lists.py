@@ -175,6 +175,7 @@ def test_every_list_has_its_order(server: None, application: Any) -> None:
     """Six items with values that tie and differ in each key, added in no order."""
     hrefs = every_resource.fill()
     device = Peer(Client(application), every_resource.LFDI)
+    store.remove(hrefs["DeviceInformation"])  # or Files for other products than its own are left out
     for name in ORDERED:
         row, item = table.rows[name], table.item(name)
         assert item is not None
