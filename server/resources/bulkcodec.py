@@ -6,18 +6,14 @@ are parsed and validated together, as the items of a list.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from server.errors import Refused
 from server.resources import codec, ranges, schema, validation
 from server.resources.codec import Output
-from server.resources.schema import SEP, FieldSpec, TypeSpec
+from server.resources.schema import SEP, FieldSpec
 from server.resources.variants import Variant
-
-if TYPE_CHECKING:
-    from lxml import etree
 
 Data = dict[str, Any]
 _DECLARATION = b" xmlns"  # in the fragments that have elements of other namespaces, or an xsi:type
@@ -108,26 +104,7 @@ def _are_valid(name: str, fragments: Sequence[bytes]) -> bool:
     try:
         root = validation.check(body, limited=True)
         for item in root:
-            _check_ranges(item, schema.type_spec(name))
+            ranges.check_all(item, schema.type_spec(name))
     except Refused:
         return False
     return len(root) == count
-
-
-@lru_cache(maxsize=None)
-def _ranged(spec: TypeSpec) -> Mapping[str, FieldSpec]:
-    """Return the elements, by tag, whose values have a range, or that contain such elements."""
-    return {field.tag: field for field in spec.elements
-            if (_ranged(field.spec) if field.spec else field.range is not None)}
-
-
-def _check_ranges(element: etree._Element, spec: TypeSpec) -> None:
-    fields = _ranged(spec)
-    for child in element:
-        field = fields.get(child.tag)
-        if field is None:
-            continue
-        if field.spec is not None:
-            _check_ranges(child, field.spec)
-        elif field.range is not None:
-            ranges.check(field.simple.read(child.text or field.default), field.range, child)

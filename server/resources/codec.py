@@ -79,7 +79,7 @@ def _read_value(element: etree._Element, field: FieldSpec, owner: Data) -> Any:
         if attribute is not None:
             owner[f"{field.key}@{name}"] = attribute.simple.read(text)
     value = _read_text(element.text or field.default, field.key, field.simple, owner)
-    if field.range is not None:
+    if field.range is not None and field.range.of_devices:
         ranges.check(value, field.range, element)
     return value
 
@@ -128,6 +128,7 @@ def check(name: str, fragment: bytes) -> None:
     """Validate a document (its fragment, WHOLE) that was made from an operator's data. Refused (400)."""
     root = validation.check(wrap(name, fragment))
     _read(root, schema.type_spec(name))
+    ranges.check_all(root, schema.type_spec(name))
 
 
 def check_data(name: str, data: Data) -> None:
