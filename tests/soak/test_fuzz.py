@@ -63,11 +63,10 @@ def test_it_sees_faults(place: World, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_document_that_no_edition_accepts_is_a_fault() -> None:
     sep = 'xmlns="urn:ieee:std:2030.5:ns"'
-    assert checks.complaint(2018,
-                            f"<SupportedLocale {sep}><locale>en</locale></SupportedLocale>".encode()) == ""
-    assert "novelty" in checks.complaint(2018,
-                                         f"<SupportedLocale {sep}><novelty/></SupportedLocale>".encode())
-    assert "well-formed" in checks.complaint(2023, b"<SupportedLocale")
+    right, wrong = (f"<SupportedLocale {sep}>{item}</SupportedLocale>".encode()
+                    for item in ("<locale>en</locale>", "<novelty/>"))
+    assert checks.complaint("2018", right) == "" and "novelty" in checks.complaint("2018", wrong)
+    assert "well-formed" in checks.complaint("2023", b"<SupportedLocale")
 
 
 def test_a_failure_is_made_small() -> None:

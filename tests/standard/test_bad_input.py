@@ -72,7 +72,7 @@ def test_what_is_no_document_is_refused(device: Peer) -> None:
 # What is wrong with a DERStatus, and what the answer has to name.
 NOT_VALID = {
     "another namespace": (
-        status("<readingTime>1</readingTime>", 'xmlns="http://ieee.org/2030.5"'),
+        status("<readingTime>1</readingTime>", 'xmlns="http://ieee.org/2030.6"'),
         "line 1",
         "DERStatus",
     ),

@@ -68,8 +68,8 @@ def read(profiles: Iterable[Document]) -> list[TariffTree]:
                                         f"AND {documents.LISTED}"),
                         key=lambda component: ("flowRateStartLimit" in component.submitted,
                                                table.number(component.href)))
-    types = {document.parent: (document.submitted or {}).get("flowDirection", 0) for document in
-             documents.among("href", [f"{component.href}/rt" for component in components])}
+    types = {document.parent: (document.submitted or {}).get("flowDirection", FlowDirection.NOT_APPLICABLE)
+             for document in documents.among("href", [f"{component.href}/rt" for component in components])}
     of_profile: dict[Href, dict[int, Href]] = defaultdict(dict)
     for component in components:
         of_profile[table.parent(component.parent)].setdefault(types.get(component.href, 0), component.href)

@@ -9,7 +9,7 @@ from server.errors import Refused
 from server.grid.customers import owners, quantities
 from server.models import Document
 from server.resources import documents, sql, store, table
-from server.resources.codes import ChargeKind
+from server.resources.codes import ChargeKind, Uom
 from server.units import Href, Instant, Seconds
 
 ACCOUNTS = table.rows["CustomerAccountList"].path
@@ -187,7 +187,7 @@ def _billed(
             "block": data.get("consumptionBlock", 0), "tier": data.get("touTier", 0),
             "quantity_value": quantities.written(
                 data.get("value"), reading_type.get("powerOfTenMultiplier", 0)),
-            "unit": quantities.unit_of(reading_type.get("uom", 0)),
+            "unit": quantities.unit_of(reading_type.get("uom", Uom.NONE)),
             "charge": quantities.written(sum(amounts) if amounts else None, multiplier), "href": value.href}
 
 

@@ -18,8 +18,8 @@ def check_name(name: str) -> str:
     """Refuse a name that is too long, a number (400) or taken (409)."""
     if not name or name.isdigit() or len(name.encode()) > _NAME_LENGTH:
         raise Refused(
-            400, f"name {name!r}: a name has 1 to {_NAME_LENGTH} characters, of which one such as é counts "
-                 "as two or more, and not all of them are digits"
+            400, f"name {name!r}: a name has 1 to {_NAME_LENGTH} characters, not all of them digits; one "
+                 "such as é counts as two or more"
         )
     if VirtualDER.select().where(VirtualDER.name == name).exists():
         raise Refused(409, f"there is a virtual DER {name!r} already")
