@@ -1,7 +1,7 @@
 """The accounts of customers, as operators look at them: list, show, remove (IEEE 2030.5-2018, 10.7)."""
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict
 
 from server import audit, currencies
@@ -72,9 +72,18 @@ class AgreementRow(TypedDict):
     prepayment: Href
 
 
+class Supplier(TypedDict):
+    """A ServiceSupplier; "" for what it does not say, 0 for no enterprise number."""
+    description: str
+    email: str
+    phone: str
+    web: str
+    providerID: int
+
+
 class AccountDetail(AccountRow):
-    """An account with its supplier's elements, and what is below it."""
-    supplier: dict[str, Any]
+    """An account with its supplier, None where none is named, and what is below it."""
+    supplier: Supplier | None
     agreements: list[AgreementRow]
     periods: list[PeriodRow]
     readings: list[BilledRow]
@@ -137,12 +146,17 @@ def show(name: str) -> AccountDetail:
     multiplier = account.submitted["pricePowerOfTenMultiplier"]
     agreements = store.items(f"{account.href}/ca")
     readings, charges = _readings(agreements, multiplier)
-    return {**row, "supplier": {key: value for key, value in (supplier.submitted if supplier else {}).items()
-                                if key in ("description", "email", "phone", "providerID", "web")},
+    return {**row, "supplier": _supplier(supplier.submitted) if supplier is not None else None,
             "agreements": [_agreement(item) for item in agreements],
             "periods": [_period(agreement.href, item.submitted, multiplier) for agreement in agreements
                         for item in store.items(f"{agreement.href}/bp")],
             "readings": readings, "charges": charges}
+
+
+def _supplier(data: Mapping[str, Any]) -> Supplier:
+    return {"description": data.get("description", ""), "email": data.get("email", ""),
+            "phone": data.get("phone", ""), "web": data.get("web", ""),
+            "providerID": data.get("providerID", 0)}
 
 
 def _agreement(agreement: Document) -> AgreementRow:

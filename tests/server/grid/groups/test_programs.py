@@ -30,7 +30,7 @@ import sys
 from server import functionsets, grid, models
 from server.devices import access, enrolment, requestcontext
 from server.grid.groups import assignments, virtualders
-from server.resources import hooks, store, table
+from server.resources import hooks, store, table, variants
 
 functionsets.load()
 grid.load()
@@ -45,7 +45,7 @@ program = store.add("File", "/file", fields, audience=f"vder:{street['id']}")
 link = assignment.submitted["FileListLink"]
 match = table.match(link["href"])
 caller = access.caller(lfdi, 1)
-context = requestcontext.RequestContext(caller, match, link["href"], 2018, "", lambda: ("", {}))
+context = requestcontext.RequestContext(caller, match, link["href"], variants.PLAIN, "", lambda: ("", {}))
 page = hooks.instead_of("GET", match.row.name)(context)
 print(link, page.name, len(page.page.items))
 store.remove(program)
