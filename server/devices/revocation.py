@@ -3,6 +3,10 @@
 The setting `crl` names a file, or a folder of files, in PEM or DER. A list counts where one of the
 authorities has signed it: those of `client_ca`, or certificates that stand in the same files, since the
 issuer of a device is often not configured itself. Files are read again once they change, without a restart.
+
+What an authority has issued that is revoked itself counts as revoked too, where the authority's certificate
+is in these files. A handshake looks at the whole chain anyway; an open connection, or a session that is
+resumed, has the device's certificate alone.
 """
 from __future__ import annotations
 
@@ -36,28 +40,29 @@ class Revocations:
         """BadRevocationList or OSError where a file cannot be used."""
         self.path, self.client_ca = path, client_ca
         self.state = self._files()
-        self.revoked = self._read()
+        self.revoked, self.revoked_issuers = self._read()
 
     def __contains__(self, certificate: object) -> bool:
-        return certificate in self.revoked
+        return certificate in self.revoked or (
+            isinstance(certificate, tuple) and certificate[:1] in self.revoked_issuers)
 
     def refresh(self) -> bool:
         """Read the files again where one has changed; return whether other certificates are revoked now.
 
         Where a file cannot be used the lists of before go on to hold, and the log says why.
         """
-        before = self.revoked
+        before = self.revoked, self.revoked_issuers
         try:
             state = self._files()
             if state == self.state:
                 return False
             self.state = state
-            self.revoked = self._read()
+            self.revoked, self.revoked_issuers = self._read()
         except (OSError, BadRevocationList) as error:
             log.error("revocation lists: %s; those of before still hold", error)
             return False
         log.info("revocation lists read again: %s certificates are revoked", len(self.revoked))
-        return self.revoked != before
+        return (self.revoked, self.revoked_issuers) != before
 
     def _files(self) -> dict[Path, tuple[int, int]]:
         """Return the files with the time of their last change, in ns, and their size."""
@@ -68,9 +73,10 @@ class Revocations:
         states = {file: file.stat() for file in files if file.is_file()}
         return {file: (state.st_mtime_ns, state.st_size) for file, state in states.items()}
 
-    def _read(self) -> frozenset[CertificateId]:
+    def _read(self) -> tuple[frozenset[CertificateId], frozenset[tuple[bytes]]]:
+        """Return the certificates that are revoked, and the names of authorities that are."""
         if not self.path:
-            return frozenset()
+            return frozenset(), frozenset()
         if not Path(self.path).exists():
             raise BadRevocationList(f"crl: {self.path} does not exist")
         authorities = x509.load_pem_x509_certificates(Path(self.client_ca).read_bytes())
@@ -80,8 +86,26 @@ class Revocations:
             if b"-----BEGIN CERTIFICATE-----" in content:
                 authorities += _authorities(file, content)
             lists += [(file, revocation_list) for revocation_list in _lists(file, content)]
-        return frozenset(entry for file, revocation_list in lists
-                         for entry in _entries(file, revocation_list, authorities))
+        revoked = frozenset(entry for file, revocation_list in lists
+                            for entry in _entries(file, revocation_list, authorities))
+        return revoked, _revoked_issuers(authorities, revoked)
+
+
+def _revoked_issuers(
+    authorities: list[x509.Certificate], revoked: frozenset[CertificateId]
+) -> frozenset[tuple[bytes]]:
+    """Return the names of the authorities that are revoked, or whose own are. One of that name which is not,
+    such as its successor with another key, makes up for it."""
+    issuers: frozenset[tuple[bytes]] = frozenset()
+    for _ in authorities:  # as long as a chain of all of them
+        good: set[tuple[bytes]] = set()
+        bad: set[tuple[bytes]] = set()
+        for authority in authorities:
+            issuer, serial = certificate_id(authority)
+            is_bad = (issuer, serial) in revoked or (issuer,) in issuers
+            (bad if is_bad else good).add((authority.subject.public_bytes(),))
+        issuers = frozenset(bad - good)
+    return issuers
 
 
 def _authorities(file: Path, content: bytes) -> list[x509.Certificate]:

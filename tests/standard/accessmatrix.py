@@ -18,8 +18,9 @@ from tests.standard import every_resource
 OTHER, AGENT, STRANGE_AGENT, REMOVED, SUSPENDED, UNKNOWN = (peers.lfdi(number) for number in range(71, 77))
 OPEN = frozenset({"DeviceCapability", "Time"})
 """What an unknown certificate reads where the utility enrols."""
-TO_REGISTER = OPEN | {"SelfDevice", "SelfDeviceInformation", "EndDeviceList", "MirrorUsagePointList",
-                      "DERProgramList", "ResponseSetList", "UsagePointList"}
+TO_REGISTER = OPEN | {"SelfDevice", "SelfDeviceInformation", "SelfDeviceStatus", "SelfLogEventList",
+                      "EndDeviceList", "MirrorUsagePointList", "DERProgramList", "ResponseSetList",
+                      "UsagePointList"}
 """And where it may register itself."""
 SHARED = frozenset({"DeviceCapability", "Time", "SelfDevice"})
 """What is of no list and computed for whoever asks."""

@@ -37,7 +37,7 @@ def test_the_file_is_new_and_its_owners(device: peers.Peer, tmp_path: Path) -> N
 
 def test_the_list_of_devices_has_pins_only_if_they_are_asked_for(device: peers.Peer, tmp_path: Path) -> None:
     plain = run("device", "export-list").output
-    assert plain.startswith(f"lfdi,name,kind,labels,manager,category\n{peers.lfdi(1)},one,")
+    assert plain.startswith(f"lfdi,name,kind,labels,manager,profile,category\n{peers.lfdi(1)},one,")
     file = tmp_path / "all.csv"
     assert run("device", "export-list", "--pins", str(file)).exit_code == 0
     assert stat.S_IMODE(file.stat().st_mode) == 0o600 and file.read_text().startswith("lfdi,pin,name,")

@@ -55,6 +55,24 @@ def test_a_list_in_der_of_a_configured_authority(tmp_path: Path, client_ca: Path
     assert is_revoked(Revocations(str(tmp_path / "crl.der"), client_ca), device)
 
 
+def test_what_a_revoked_authority_has_issued_is_revoked(tmp_path: Path, client_ca: Path) -> None:
+    """A session that is resumed has no chain; the files say who the authority is."""
+    below = authority.device(authority.authority(ISSUER, "below"), b"4")
+    other = authority.device(authority.authority(ROOT, "another"), b"5")
+    path = tmp_path / "crl.pem"
+    path.write_bytes(revocation_list(issuer=ISSUER))
+    revocations = Revocations(str(path), client_ca)
+    assert not is_revoked(revocations, ONE)
+    path.write_bytes(ISSUER.pem() + below.chain[1].public_bytes(Encoding.PEM)
+                     + revocation_list(ISSUER, issuer=ROOT))
+    assert revocations.refresh()
+    assert is_revoked(revocations, ONE) and is_revoked(revocations, TWO) and is_revoked(revocations, below)
+    assert not is_revoked(revocations, other)
+    path.write_bytes(authority.authority(ROOT, "issuer").pem() + path.read_bytes())
+    assert revocations.refresh()
+    assert not is_revoked(revocations, ONE), "its authority has a successor of the same name"
+
+
 def test_a_list_goes_on_from_an_earlier_one(tmp_path: Path, client_ca: Path) -> None:
     (tmp_path / "crl.pem").write_bytes(revocation_list(TWO, earlier=revocation_list(ONE)))
     revocations = Revocations(str(tmp_path / "crl.pem"), client_ca)
