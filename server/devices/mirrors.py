@@ -12,7 +12,6 @@ from server.resources import documents, sql, store, table
 from server.units import Href, Instant, Lfdi
 
 MIRRORS = table.rows["MirrorUsagePointList"].path
-PAGE = 1000  # mirrors that are read at once
 
 
 class MirrorRow(TypedDict):
@@ -42,11 +41,8 @@ def list_mirrors(device: str | None = None) -> Iterator[MirrorRow]:
     if device is not None:
         yield from _rows(documents.own(MIRRORS, enrolment.find(device).lfdi))
         return
-    last = b""
-    while page := documents.select(
-            f"parent = ? AND sort > ? AND {documents.LISTED} ORDER BY sort LIMIT ?", MIRRORS, last, PAGE):
+    for page in documents.pages(MIRRORS):
         yield from _rows(page)
-        last = bytes(page[-1].sort)
 
 
 def _rows(page: list[Document]) -> Iterator[MirrorRow]:

@@ -37,6 +37,15 @@ def own(list_href: Href, audience: str) -> list[Document]:
     return select(f"{OWN} ORDER BY sort", list_href, audience)
 
 
+def pages(list_href: Href, size: int = 1000) -> Iterator[list[Document]]:
+    """Yield all items of a list, of whatever audience, in the list's order, so many at a time."""
+    last = b""
+    condition = f"parent = ? AND sort > ? AND {LISTED} ORDER BY sort LIMIT ?"
+    while page := select(condition, list_href, last, size):
+        yield page
+        last = bytes(page[-1].sort)
+
+
 def ever(list_href: Href, audience: str) -> list[Document]:
     """Return the items of a list of one audience as `own` does, and those that were withdrawn."""
     withdrawn = f"parent = ? AND audience = ? AND visibility = {Document.WITHDRAWN}"

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict
 
 from server import audit, currencies
-from server.errors import Refused
 from server.grid.customers import owners, quantities
 from server.models import Document
 from server.resources import documents, sql, store, table
@@ -13,7 +12,6 @@ from server.resources.codes import ChargeKind, Uom
 from server.units import Href, Instant, Seconds
 
 ACCOUNTS = table.rows["CustomerAccountList"].path
-PAGE = 1000  # accounts that are read at once
 _READINGS = {"history": "ver", "projection": "pro", "target": "tar"}
 
 
@@ -102,11 +100,8 @@ def list_accounts(name: str | None = None) -> Iterator[AccountRow]:
     if name is not None:
         yield from _rows(documents.own(ACCOUNTS, owners.find(name)))
         return
-    last = b""
-    while page := documents.select(
-            f"parent = ? AND sort > ? AND {documents.LISTED} ORDER BY sort LIMIT ?", ACCOUNTS, last, PAGE):
+    for page in documents.pages(ACCOUNTS):
         yield from _rows(page)
-        last = bytes(page[-1].sort)
 
 
 def _rows(page: list[Document]) -> Iterator[AccountRow]:
@@ -122,20 +117,9 @@ def _rows(page: list[Document]) -> Iterator[AccountRow]:
 
 
 def find(name: str) -> Document:
-    """Return the account of this href, or the only one of a device or `vder:NAME`. Refused (404) where there
-    is none, (409) where there are several."""
-    if name.startswith("/"):
-        document = store.get(name)
-        if document is None or document.kind != "CustomerAccount":
-            raise Refused(404, f"there is no account {name}")
-        return document
-    own = documents.own(ACCOUNTS, owners.find(name))
-    if len(own) != 1:
-        if not own:
-            raise Refused(404, f"{name} has no account; import its bills")
-        hrefs = ", ".join(account.href for account in own)
-        raise Refused(409, f"{name} has {len(own)} accounts; name one by its href: {hrefs}")
-    return own[0]
+    """Return the account of this href, or the only one of a device or `vder:NAME`; see
+    `owners.find_account`."""
+    return owners.find_account(ACCOUNTS, name, "account", "import its bills")
 
 
 def show(name: str) -> AccountDetail:

@@ -1,12 +1,15 @@
-"""Whose an account is: one device, or the members of a virtual DER, such as the devices of a household."""
+"""Whose an account is: one device, or the members of a virtual DER, such as the devices of a household; and
+the account of an owner."""
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from server.devices import enrolment
-from server.errors import BadArgument
+from server.errors import BadArgument, Refused
 from server.grid.groups import assignments, virtualders
-from server.models import NOBODY, Device, VirtualDER, among, vder_of_audience
+from server.models import NOBODY, Device, Document, VirtualDER, among, vder_of_audience
+from server.resources import documents, store
+from server.units import Href
 
 
 def audience(device: str | None, vder: str | None, argument: str = "device") -> str:
@@ -27,6 +30,26 @@ def find(name: str) -> str:
     if colon and prefix == "vder":
         return audience(None, vder)
     return audience(name, None)
+
+
+def find_account(list_href: Href, name: str, words: str, remedy: str) -> Document:
+    """Return the account in a list that has this href, or the only one of a device or `vder:NAME`.
+
+    `words` name such an account in messages, and `remedy` says how to get one. Refused (404) where there is
+    none, (409) where there are several.
+    """
+    if name.startswith("/"):
+        document = store.get(name)
+        if document is None or document.parent != list_href:
+            raise Refused(404, f"there is no {words} {name}")
+        return document
+    own = documents.own(list_href, find(name))
+    if not own:
+        raise Refused(404, f"{name} has no {words}; {remedy}")
+    if len(own) > 1:
+        hrefs = ", ".join(account.href for account in own)
+        raise Refused(409, f"{name} has {len(own)} {words}s; name one by its href: {hrefs}")
+    return own[0]
 
 
 def names(audiences: Iterable[str]) -> dict[str, str]:

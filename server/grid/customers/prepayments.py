@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict
 
 from server import clock, currencies
-from server.errors import Refused
 from server.grid.customers import owners, quantities
 from server.models import Document
 from server.resources import codec, documents, refresh, retrieve, store, table, transactions
@@ -17,7 +16,6 @@ from server.units import Href, Instant, Seconds
 
 Data = dict[str, Any]
 ACCOUNTS = table.rows["PrepaymentList"].path
-PAGE = 1000  # accounts that are read at once
 MODES: Mapping[str, PrepayMode] = {mode.name.lower().replace("_", "-"): mode for mode in PrepayMode}
 SERVICES: Mapping[str, ServiceStatus] = {
     status.name.lower().replace("_", "-"): status for status in ServiceStatus}
@@ -81,11 +79,8 @@ def list_accounts(name: str | None = None) -> Iterator[PrepaymentRow]:
     if name is not None:
         yield from _rows(documents.own(ACCOUNTS, owners.find(name)))
         return
-    last = b""
-    while page := documents.select(
-            f"parent = ? AND sort > ? AND {documents.LISTED} ORDER BY sort LIMIT ?", ACCOUNTS, last, PAGE):
+    for page in documents.pages(ACCOUNTS):
         yield from _rows(page)
-        last = bytes(page[-1].sort)
 
 
 def _rows(page: list[Document]) -> Iterator[PrepaymentRow]:
@@ -131,20 +126,9 @@ def _name(names: Mapping[str, int], code: int) -> str:
 
 
 def find(name: str) -> Document:
-    """Return the prepaid account of this href, or the only one of a device or `vder:NAME`. Refused (404)
-    where there is none, (409) where there are several."""
-    if name.startswith("/"):
-        document = store.get(name)
-        if document is None or document.kind != "Prepayment":
-            raise Refused(404, f"there is no Prepayment {name}")
-        return document
-    own = documents.own(ACCOUNTS, owners.find(name))
-    if len(own) != 1:
-        if not own:
-            raise Refused(404, f"{name} has no prepaid account; open one by prepay set")
-        hrefs = ", ".join(account.href for account in own)
-        raise Refused(409, f"{name} has {len(own)} prepaid accounts; name one by its href: {hrefs}")
-    return own[0]
+    """Return the prepaid account of this href, or the only one of a device or `vder:NAME`; see
+    `owners.find_account`."""
+    return owners.find_account(ACCOUNTS, name, "prepaid account", "open one by prepay set")
 
 
 def show(name: str) -> PrepaymentDetail:

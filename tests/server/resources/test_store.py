@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from server.errors import Refused
-from server.models import EVERYONE, Device
-from server.resources import codec, hooks, numbering, retrieve, sql, store
+from server.models import EVERYONE, NOBODY, Device
+from server.resources import codec, documents, hooks, numbering, retrieve, sql, store
 from server.resources.hooks import Change
 from tests import peers
 
@@ -248,3 +248,13 @@ def test_hooks_are_told_of_many_at_once(hook: Any) -> None:
     store.add("DERProgram", "/derp", PROGRAM)
     store.add_all("DERProgram", [("/derp", PROGRAM)] * 2)
     assert told == [["/derp/1"], ["/derp/2", "/derp/3"]]
+
+
+def test_pages_of_all_audiences_are_the_list() -> None:
+    hrefs = [store.add("DERProgram", "/derp", {"primacy": primacy}, audience)
+             for primacy, audience in ((5, "A" * 40), (1, "B" * 40), (5, NOBODY), (5, "A" * 40),
+                                       (3, EVERYONE))]
+    pages = list(documents.pages("/derp", 2))
+    assert [len(page) for page in pages] == [2, 2, 1]
+    listed = [document.href for page in pages for document in page]
+    assert sorted(listed) == sorted(hrefs) and listed == [item.href for item in store.items("/derp")]

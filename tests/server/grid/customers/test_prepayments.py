@@ -103,7 +103,7 @@ REFUSED: list[tuple[Any, str]] = [
     (lambda: prepaychanges.configure("one", "esi", "EURO"), "'EURO' is no currency"),
     (lambda: prepaychanges.configure("one", "esi", "EUR", {"emergency": "5"}), "state both"),
     (lambda: prepaychanges.credit("one", "5"), "one has no prepaid account"),
-    (lambda: prepayments.show("/ppy/9"), "there is no Prepayment /ppy/9"),
+    (lambda: prepayments.show("/ppy/9"), "there is no prepaid account /ppy/9"),
 ]
 
 
