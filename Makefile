@@ -8,7 +8,7 @@ PYTEST = $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 # Hundreds of processes are started here; each would compile all modules anew where this is set.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test lint coverage soak test-matrix bench bench-scale bench-polls bench-grid clean
+.PHONY: run test lint coverage soak test-matrix clients bench bench-scale bench-polls bench-grid clean
 
 run: .venv/.run
 	$(BIN)/counterpoise demo $(if $(filter fast,$(DAY)),--fast) $(ARGS)
@@ -30,6 +30,9 @@ soak: .venv/.test
 
 test-matrix:
 	$(PYTHON) tests/matrix.py $(ARGS)
+
+clients: .venv/.test
+	$(BIN)/python -m tests.thirdparty $(ARGS)
 
 bench: .venv/.bench
 	$(BIN)/python -m tests.load $(ARGS)

