@@ -15,13 +15,14 @@ from typing import NamedTuple
 
 from server.config import settings
 from server.errors import Refused
-from server.models import Device, first_statement
-from server.resources import hooks, sql
+from server.models import EVERYONE, NOBODY, Device, first_statement, vder_of_audience
+from server.resources import hooks, retrieve, sql, table
 from server.resources.codes.devices import LogFunctionSet
 from server.resources.codes.logevents import SecurityEvent, SelfDeviceEvent
+from server.resources.quotas import OverQuota
 from server.resources.table import METHODS, Match
 from server.resources.variants import PLAIN, Variant
-from server.units import Lfdi
+from server.units import Href, Lfdi
 
 # Lists to which DeviceCapability links even if they are empty: a device posts to them, or waits for items.
 ROOT_LISTS = frozenset(
@@ -38,9 +39,10 @@ SHOWS_ENROLMENT = frozenset({"DeviceCapability"})
 AGGREGATOR = "aggregator"  # the kind of a device that acts for others
 SELF = "/sdev"
 # The LogEvents of refusals (IEEE 2030.5-2018, 6.10, table 13, and 8.4.4, table 20).
-_NOT_REGISTERED = (LogFunctionSet.SECURITY, SecurityEvent.REGISTRATION_MISS)
-_ACCESS_FAILED = (LogFunctionSet.SECURITY, SecurityEvent.ACCESS_FAILED)
+NOT_REGISTERED = (LogFunctionSet.SECURITY, SecurityEvent.REGISTRATION_MISS)
+ACCESS_FAILED = (LogFunctionSet.SECURITY, SecurityEvent.ACCESS_FAILED)
 _INVALID_WRITE = (LogFunctionSet.SELF_DEVICE, SelfDeviceEvent.INVALID_WRITE)
+_DEEPEST = 16  # steps of a path that are looked at
 NOT_THERE = "there is no such resource for you"
 
 
@@ -88,26 +90,47 @@ def admit(caller: Caller, method: str, match: Match | None) -> None:
     `match` is None where the table has no such resource.
     """
     if caller.state == Device.SUSPENDED:
-        raise _logged(Refused(403, "this device is suspended"), _ACCESS_FAILED)
+        raise Refused(403, "this device is suspended")
     if method not in METHODS:
         raise Refused(501, f"{method} is no method of IEEE 2030.5")
     if match is None:
         raise Refused(404, NOT_THERE)
     if not caller.enrolled and not _open(method, match.row.name):
-        raise _logged(Refused(404, NOT_THERE), _NOT_REGISTERED)
+        raise logged(Refused(404, NOT_THERE), NOT_REGISTERED)
     if not match.row.allows(method):
         raise Refused(405, f"{method} is not for {match.row.name}", Allow=match.row.allow)
     if method not in SAFE and (match.row.mode(method) == "D" or _computed(match.row.name, method)):
         refusal = Refused(403, f"{match.row.name} is kept by the utility")
-        raise _logged(refusal, _INVALID_WRITE if match.row.path.startswith(SELF) else _ACCESS_FAILED)
+        raise logged(refusal, _INVALID_WRITE) if match.row.path.startswith(SELF) else refusal
     if method not in SAFE and not caller.enrolled and match.row.name != "EndDeviceList":
-        raise _logged(Refused(403, "this certificate is not enrolled"), _NOT_REGISTERED)
+        raise logged(Refused(403, "this certificate is not enrolled"), NOT_REGISTERED)
 
 
-def _logged(refusal: Refused, log_event: tuple[int, int]) -> Refused:
+def logged(refusal: Refused, log_event: tuple[int, int]) -> Refused:
     """Return a refusal of which the server notes a LogEvent."""
     refusal.log_event = log_event
     return refusal
+
+
+def log_event(refusal: Refused, href: Href, lfdi: Lfdi) -> tuple[int, int] | None:
+    """Return function set and code of the LogEvent of a refusal that names none: that access failed, by a
+    403, or a 404 of what belongs to another device. A quota has an alarm instead."""
+    if refusal.status == 404:
+        return ACCESS_FAILED if _is_anothers(href, lfdi) else None
+    return ACCESS_FAILED if refusal.status == 403 and not isinstance(refusal, OverQuota) else None
+
+
+def _is_anothers(href: Href, lfdi: Lfdi) -> bool:
+    """Return whether a resource is at or below a document of a device, which this caller does not see."""
+    at_or_above: list[Href] = []
+    while href and len(at_or_above) < _DEEPEST:
+        at_or_above.append(href)
+        href = table.parent(href)
+    audience_of = dict(sql.among("SELECT href, audience FROM document WHERE href IN ({})", at_or_above))
+    owned = next((href for href in at_or_above if href in audience_of), "")
+    audience = audience_of.get(owned, EVERYONE)
+    return (audience not in (EVERYONE, NOBODY, lfdi) and not vder_of_audience(audience)
+            and not retrieve.visible(owned, lfdi))
 
 
 def open_to_unknown() -> frozenset[str]:

@@ -37,7 +37,7 @@ def rows(owner: Href | None, limit: int) -> Iterator[LogRow]:
             "profile": logevents.profile(profile),
             "function_set": logevents.function_set(profile, function_set),
             "code": code,
-            "event": logevents.event(profile, function_set, code),
+            "event": logevents.event(profile, function_set, code, data["logEventID"]),
             "details": data.get("details", ""),
             "extended_data": data.get("extendedData"),
             "pen": data["logEventPEN"],

@@ -91,9 +91,11 @@ def _check_new(change: Change) -> None:
 def _check_registration(caller: access.Caller, lfdi: Lfdi) -> None:
     """Refuse (403) a device that registers another one, or that may not register itself."""
     if lfdi != caller.lfdi and caller.kind != AGGREGATOR:
-        raise Refused(403, "EndDevice/lFDI: this is not the LFDI of your certificate")
+        refusal = Refused(403, "EndDevice/lFDI: this is not the LFDI of your certificate")
+        raise refusal if caller.enrolled else access.logged(refusal, access.NOT_REGISTERED)
     if not settings.registration:
-        raise Refused(403, "devices are enrolled by the utility here, not by themselves")
+        refusal = Refused(403, "devices are enrolled by the utility here, not by themselves")
+        raise refusal if caller.enrolled else access.logged(refusal, access.NOT_REGISTERED)
 
 
 @after_all("POST", "EndDevice")

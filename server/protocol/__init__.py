@@ -2,6 +2,6 @@
 
 Read `listen`, `worker` and `admission` (address, processes, threads; `startup` says them), `connection`,
 `message` and `tls` (one connection), `trust`, `revocation` and `proxy` (which certificates are accepted),
-`refusals` (the log of those that are not), `credentials` (what is read of them), `app` and `views` (from a
-request to the one view), `filetransfers` (the bytes of files), `answers` (what goes out).
+`alerts` and `refusals` (the log of those that are not), `credentials` (what is read of them), `app` and
+`views` (from a request to the one view), `filetransfers` (the bytes of files), `answers` (what goes out).
 """

@@ -99,9 +99,16 @@ def _answer(request: LoggedRequest) -> Answer:
     request.refusal = refusal.why
     if isinstance(refusal, OverQuota):
         _raise_alarm(refusal)
-    if refusal.log_event is not None:
-        selflog.refused(*refusal.log_event, who=str(identity.peer_of(request.environ).sfdi))
+    _log_event(refusal, request.environ)
     return answers.error(refusal)
+
+
+def _log_event(refusal: Refused, environ: WSGIEnvironment) -> None:
+    """Let the server note a refusal in its own LogEvents, where it has one for it."""
+    try:
+        selflog.refused(refusal, f"/{environ['PATH_INFO'].strip('/')}", identity.peer_of(environ))
+    except DATABASE_ERRORS as error:
+        log.warning("the LogEvent of a refusal was not stored: %s", error)
 
 
 def _raise_alarm(refusal: OverQuota) -> None:

@@ -22,6 +22,7 @@ from server import logs
 from server.devices.identity import PEER, Peer
 from server.protocol import refusals
 from server.protocol.admission import Admission
+from server.protocol.alerts import Faults
 from server.protocol.message import ENVIRON, Incoming, Outgoing, Streamed, Unacceptable, error
 from server.protocol.proxy import Proxies
 from server.protocol.tls import PlainChannel, TlsChannel, Waits
@@ -81,6 +82,7 @@ class Connection:
         self.lock = threading.Lock()
         self.closed = False
         self.deadline = monotonic() + listener.handshake_timeout_s
+        self.faults = Faults()
         self.lfdi = ""  # of the certificate, where TLS ends here
         self.idle = True  # no byte of a request has arrived, so that closing interrupts nobody
         self.environ = ENVIRON | {"REMOTE_ADDR": self.address, "REMOTE_PORT": str(address[1])}
@@ -94,6 +96,8 @@ class Connection:
             refusals.record(self.address, str(fault))
         except (OSError, SSL.Error) as fault:
             log.debug("the connection of %s broke: %s", self.address, fault)
+        if self.faults.alert is not None:
+            refusals.record_alert(self.address, self.faults.alert)
 
     def _open_channel(self) -> Waits[PlainChannel]:
         """Return the channel, after the handshake if TLS ends here."""
@@ -103,6 +107,7 @@ class Connection:
         if self.listener.context is None:
             return PlainChannel(self.sock)
         channel = TlsChannel(self.sock, self.listener.context)
+        self.faults = channel.faults
         self.environ[PEER] = peer = yield from channel.handshake()
         self.lfdi = peer.lfdi
         self.listener.authenticated(self)
@@ -193,6 +198,7 @@ class Connection:
         method, lfdi = environ["REQUEST_METHOD"], environ[PEER].lfdi
         if fault := self._peer_fault(environ[PEER]):
             refusals.record(self.address, str(fault))
+            refusals.record_access(str(environ[PEER].sfdi))
             raise Unacceptable(403)
         keep = self.listener.alive and request.parser.should_keep_alive
         if status := (yield from self._wait_for_thread(lfdi, method)):
@@ -240,6 +246,7 @@ class Connection:
             return self.listener.proxies.peer(certificate)
         except Untrusted as fault:
             refusals.record(self.address, str(fault))
+            refusals.record_access(self.address)
             raise Unacceptable(403) from None
 
     def _reject(self, channel: PlainChannel, answer: bytes) -> Waits[None]:

@@ -1,9 +1,15 @@
-"""Connections that are refused are logged with the reason, each client and reason at most once a minute."""
+"""Connections that are refused are logged with the reason, each client and reason at most once a minute.
+
+What the standard has a code for is in the server's LogEvents, too (see selflog, which bounds them).
+"""
 from __future__ import annotations
 
 import logging
 import threading
 from time import monotonic
+
+from server.functionsets import selflog
+from server.models.unavailable import DATABASE_ERRORS
 
 log = logging.getLogger(__name__)
 QUIET_S = 60  # a device that is refused tries again and again
@@ -25,6 +31,26 @@ def record(address: str, reason: str) -> None:
     if not quiet:
         more = f" ({left_out} more times since it was last said)" if left_out else ""
         log.warning("%s is refused: %s%s", address, reason, more)
+
+
+def record_alert(address: str, alert: int) -> None:
+    """Note that a connection has ended with a fatal alert of TLS."""
+    try:
+        selflog.tls_alert(address, alert)
+    except DATABASE_ERRORS as error:
+        _log_failure(error)
+
+
+def record_access(who: str) -> None:
+    """Note that the certificate of `who` (an SFDI or an address) is not accepted within a connection."""
+    try:
+        selflog.access_failed(who)
+    except DATABASE_ERRORS as error:
+        _log_failure(error)
+
+
+def _log_failure(error: Exception) -> None:
+    log.warning("the LogEvent of a refusal was not stored: %s", error)
 
 
 def forget() -> None:

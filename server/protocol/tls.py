@@ -22,6 +22,7 @@ from OpenSSL._util import ffi, lib
 
 from server.devices.identity import Peer, peer
 from server.devices.revocation import CertificateId, certificate_id
+from server.protocol import alerts
 from server.protocol.trust import (FLAGS, MAX_CHAIN, P256, P384, REVOKED, RSA, UNSUPPORTED, Untrusted,
                                    device_fault, issuer_fault, openssl_fault)
 
@@ -103,6 +104,7 @@ def context(
     ssl_context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT,
                            partial(accept_certificate, revoked, further.keys))
     _send_fitting_alerts(ssl_context)
+    alerts.watch(ssl_context)
     return ssl_context
 
 
@@ -139,13 +141,8 @@ def _send_fitting_alerts(ssl_context: SSL.Context) -> None:
 
 
 def accept_certificate(
-    revoked: Container[CertificateId],
-    keys: frozenset[str],
-    tls: SSL.Connection,
-    certificate: crypto.X509,
-    error: int,
-    depth: int,
-    valid: int,
+    revoked: Container[CertificateId], keys: frozenset[str], tls: SSL.Connection, certificate: crypto.X509,
+    error: int, depth: int, valid: int
 ) -> bool:
     """Return whether a certificate of a chain is accepted; OpenSSL asks for each, from the root down.
 
@@ -208,7 +205,7 @@ class TlsChannel(PlainChannel):
     def __init__(self, sock: socket.socket, ssl_context: SSL.Context):
         super().__init__(sock)
         self.tls = SSL.Connection(ssl_context, None)
-        self.faults: list[str] = []
+        self.faults = alerts.Faults()
         self.tls.set_app_data(self.faults)
         self.tls.set_accept_state()
         self.pending = False

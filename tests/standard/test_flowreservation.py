@@ -147,6 +147,16 @@ def test_what_can_be_meant_is_answered_by_what_can_be_had(device: Peer, changes:
     assert granted(device) == [expected]
 
 
+def test_a_request_that_can_be_granted_nothing_is_logged_for_its_device(device: Peer, two: Peer) -> None:
+    """10.9.4: a LogEvent of the server, FR_SCHEDULING_ERROR."""
+    virtualders.update("street", import_limit_w=1)
+    ask(device)
+    assert granted(device)[-1][3:] == (0, 0)
+    event, = device.get("/sdev/lel").data["LogEvent"]
+    assert (event["functionSet"], event["logEventCode"], event["details"]) == (21, 0, "/edev/1/frq/1")
+    assert two.get("/sdev/lel").data["all"] == 0
+
+
 def test_asked_twice_because_the_receipt_was_lost_it_is_one_request(device: Peer) -> None:
     first, again = ask(device), ask(device)
     assert (again.status, again.location) == (204, first.location)

@@ -10,7 +10,7 @@ import math
 
 from server import clock
 from server.config import settings
-from server.functionsets import flowreservation
+from server.functionsets import flowreservation, selflog
 from server.grid.controls import reservationpolicy, reservations
 from server.grid.controls.reservationdocuments import (LIST, find_request, live_responses, parse_request,
                                                        request_of)
@@ -82,7 +82,10 @@ def answer(href: Href) -> None:
     else:
         # Each step of the balance grants it where it is of use, an operator where no signal is tracked.
         choose = reservationpolicy.defer
-    reservations.replace(request, _representable(choose(requested, steps, clock.now(), lead_s)))
+    offer = _representable(choose(requested, steps, clock.now(), lead_s))
+    if not offer.power_w and choose is not reservationpolicy.defer:
+        selflog.not_scheduled(href, request.audience or "")
+    reservations.replace(request, offer)
 
 
 def answer_discharges(vder: VirtualDER) -> int:
