@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 
 BOUND_S = 30.0  # time servers correct by less than that
 NOTED_S = 0.5  # adjustments from here on are logged
@@ -17,9 +18,8 @@ STEADY_S = 900.0
 log = logging.getLogger(__name__)
 
 
-def boottime() -> float:
-    """Return the seconds since the system was started, those in which it slept included."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+boottime = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+"""Returns the seconds since the system was started, those in which it slept included."""
 
 
 class SystemClock:

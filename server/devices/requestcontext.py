@@ -82,10 +82,12 @@ class RequestContext(NamedTuple):
 
     def page(self, selection: retrieve.Selection) -> retrieve.Page:
         """Return the requested page of what is selected for the caller, with what time has changed by now."""
-        refresh.freshen(lists=[selection.parent])
+        is_due = refresh.due()
+        if is_due:
+            refresh.freshen(lists=[selection.parent])
         parameters = self.list_parameters
         page = retrieve.page(selection, self.caller.lfdi, *parameters, self.variant)
-        if refresh.freshen(documents=page.hrefs):
+        if is_due and refresh.freshen(documents=page.hrefs):
             page = retrieve.page(selection, self.caller.lfdi, *parameters, self.variant)
         return page
 

@@ -2,11 +2,8 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 
 from server.devices.access import SAFE
-
-_WRITERS = "writers"  # under which requests that write are counted, which is not an LFDI
 
 
 class Admission:
@@ -18,7 +15,8 @@ class Admission:
     def __init__(self, threads: int):
         self.max_of_certificate = max(1, threads // 2)
         self.max_writers = max(1, threads - 1)
-        self.in_flight: Counter[str] = Counter()  # by LFDI, and those that write
+        self.in_flight: dict[str, int] = {}  # by LFDI
+        self.writers = 0  # of those, how many write
         self.left = 0  # how many requests were counted and are no more
         self.lock = threading.Lock()
 
@@ -27,19 +25,19 @@ class Admission:
         if it waits too long."""
         writes = method not in SAFE
         with self.lock:
-            if self.in_flight[lfdi] >= self.max_of_certificate:
+            of_certificate = self.in_flight.get(lfdi, 0)
+            if of_certificate >= self.max_of_certificate:
                 return 429
-            if writes and self.in_flight[_WRITERS] >= self.max_writers:
+            if writes and self.writers >= self.max_writers:
                 return 503
-            self.in_flight[lfdi] += 1
-            self.in_flight[_WRITERS] += writes
+            self.in_flight[lfdi] = of_certificate + 1
+            self.writers += writes
         return 0
 
     def leave(self, lfdi: str, method: str) -> None:
         """Count a request no more."""
         with self.lock:
-            self.in_flight[_WRITERS] -= method not in SAFE
-            self.in_flight[lfdi] -= 1
-            if not self.in_flight[lfdi]:
-                del self.in_flight[lfdi]
+            self.writers -= method not in SAFE
+            if remaining := self.in_flight.pop(lfdi) - 1:
+                self.in_flight[lfdi] = remaining
             self.left += 1

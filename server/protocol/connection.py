@@ -23,7 +23,8 @@ from server.devices.identity import PEER, Peer
 from server.protocol import refusals
 from server.protocol.admission import Admission
 from server.protocol.alerts import Faults
-from server.protocol.message import ENVIRON, Incoming, Outgoing, Streamed, Unacceptable, error
+from server.protocol.message import (ENVIRON, HttpRequest, Incoming, Outgoing, Streamed, Unacceptable, error,
+                                     is_repeatable, repeated)
 from server.protocol.proxy import Proxies
 from server.protocol.tls import PlainChannel, TlsChannel, Waits
 from server.protocol.trust import Untrusted
@@ -125,9 +126,9 @@ class Connection:
             if in_turn >= REQUESTS_A_TURN:
                 in_turn = 0
                 yield WRITABLE
-            request = Incoming(self.listener.max_body_bytes)
             try:
-                if not (yield from self._read_request(channel, request, received)):
+                request = yield from self._read_request(channel, received)
+                if request is None:
                     break
                 answer, keep, stream = yield from self._answer(request)
             except Unacceptable as refusal:
@@ -137,7 +138,7 @@ class Connection:
             yield from self._send(channel, answer, stream)
             if not keep:
                 break
-            received = request.parser.remaining()
+            received = request.rest
         yield from channel.shutdown()
 
     def _send(self, channel: PlainChannel, answer: bytes, stream: Streamed | None) -> Waits[None]:
@@ -154,44 +155,50 @@ class Connection:
             if stream is not None:
                 stream.close()
 
-    def _read_request(self, channel: PlainChannel, request: Incoming, received: bytes) -> Waits[bool]:
-        """Read one request, of which `received` has arrived already; return False if the client sends none.
+    def _read_request(self, channel: PlainChannel, received: bytes) -> Waits[HttpRequest | None]:
+        """Read one request, of which `received` has arrived already; return None if the client sends none.
 
         Unacceptable (408) if it takes too long.
         """
+        most = self.listener.max_body_bytes
         try:
-            if received and request.feed(received):
-                return True  # noqa: B901
-            if not received:
-                self.idle, self.deadline = True, monotonic() + self.listener.keepalive_s
-                if not channel.has_pending():
-                    yield READABLE
-            return (yield from self._read_remainder(channel, request))
-        except TimeoutError:
-            if request.started:
-                raise Unacceptable(408) from None
-            return False
-
-    def _read_remainder(self, channel: PlainChannel, request: Incoming) -> Waits[bool]:
-        """Read what is missing of a request; return False if the client ends the connection first."""
-        in_body = False
-        while True:
+            if received:
+                return (yield from self._read_remainder(channel, Incoming(most), received))  # noqa: B901
+            self.idle, self.deadline = True, monotonic() + self.listener.keepalive_s
+            if not channel.has_pending():
+                yield READABLE
             data = yield from channel.receive()
             if not data:
-                return False  # noqa: B901
-            if not request.started:
-                self.idle, self.deadline = False, monotonic() + self.listener.header_timeout_s
-            if request.feed(data):
-                return True  # noqa: B901
-            if request.has_header and not in_body:
-                in_body, self.deadline = True, monotonic() + self.listener.body_timeout_s
-                if request.expects_continue():
-                    yield from channel.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+                return None
+            self.idle, self.deadline = False, monotonic() + self.listener.header_timeout_s
+            if is_repeatable(data) and (request := repeated(data, most)):
+                return request
+            return (yield from self._read_remainder(channel, Incoming(most), data))
+        except TimeoutError:
+            if not self.idle:
+                raise Unacceptable(408) from None
+            return None
 
-    def _answer(self, request: Incoming) -> Waits[tuple[bytes, bool, Streamed | None]]:
+    def _read_remainder(
+        self, channel: PlainChannel, incoming: Incoming, data: bytes
+    ) -> Waits[HttpRequest | None]:
+        """Read what is missing of a request after these bytes; return None if the client ends the connection
+        first."""
+        in_body = False
+        while data:
+            if request := incoming.feed(data):
+                return request  # noqa: B901
+            if incoming.has_header and not in_body:
+                in_body, self.deadline = True, monotonic() + self.listener.body_timeout_s
+                if incoming.expects_continue():
+                    yield from channel.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            data = yield from channel.receive()
+        return None
+
+    def _answer(self, request: HttpRequest) -> Waits[tuple[bytes, bool, Streamed | None]]:
         """Call the application; return the bytes of its answer, whether the connection stays open, and what
         of the body is made while it is sent."""
-        environ = request.environ(self.environ)
+        environ = request.environ_on(self.environ)
         certificate = environ.pop(self.listener.proxy_key, "")
         if PEER not in environ:
             environ[PEER] = self._proxied_peer(certificate)
@@ -200,7 +207,7 @@ class Connection:
             refusals.record(self.address, str(fault))
             refusals.record_access(str(environ[PEER].sfdi))
             raise Unacceptable(403)
-        keep = self.listener.alive and request.parser.should_keep_alive
+        keep = self.listener.alive and request.keep
         if status := (yield from self._wait_for_thread(lfdi, method)):
             refusal = error(status, method, keep, [("Retry-After", str(RETRY_AFTER_S))])
             return refusal, keep, None  # noqa: B901

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from gunicorn.asgi.parser import ParseError, PythonProtocol
@@ -20,6 +20,9 @@ from gunicorn.asgi.parser import ParseError, PythonProtocol
 from server.resources.codes import ReasonCode
 
 LIMITS = {"limit_request_line": 4096, "limit_request_fields": 64, "limit_request_field_size": 8190}
+
+REPEATED_BYTES = 512
+"""The longest request that is kept parsed."""
 
 STATUS_OF_ERROR = {"LimitRequestLine": 414, "LimitRequestHeaders": 431, "UnsupportedTransferCoding": 501}
 """The HTTP status for an exception of the parser; 400 for all others."""
@@ -39,26 +42,57 @@ class Unacceptable(Exception):
         self.status = status
 
 
+class HttpRequest(NamedTuple):
+    """A complete request: its own part of the WSGI environ, its body, whether the client wants to keep the
+    connection, and the bytes that have arrived after it."""
+    environ: dict[str, Any]
+    body: bytes
+    keep: bool
+    rest: bytes
+
+    def environ_on(self, of_connection: dict[str, Any]) -> dict[str, Any]:
+        """Return the whole WSGI environ, made from that of the connection."""
+        return {**of_connection, **self.environ, "wsgi.input": io.BytesIO(self.body)}
+
+
+@lru_cache(maxsize=2048)
+def repeated(data: bytes, max_body_bytes: int) -> HttpRequest | None:
+    """Return the request without a body that these bytes are, None where they are none or more than one.
+
+    The same bytes are the same request. Devices repeat a few for ever, and many devices the same ones, so
+    most are parsed once only. May raise Unacceptable.
+    """
+    request = Incoming(max_body_bytes).feed(data)
+    return request if request and not request.body and not request.rest else None
+
+
+def is_repeatable(data: bytes) -> bool:
+    """Return whether bytes may be a request that is kept by `repeated`."""
+    return len(data) <= REPEATED_BYTES and data.startswith(b"GET ") and data.endswith(b"\r\n\r\n")
+
+
 class Incoming:
     """One request, whose bytes arrive in parts."""
 
     def __init__(self, max_body_bytes: int):
         self.max_body_bytes = max_body_bytes
-        self.started = self.has_header = False
+        self.has_header = False
         self.body: list[bytes] = []
         self.size = 0
         self.parser = PythonProtocol(on_headers_complete=self._on_header, on_body=self._on_body, **LIMITS)
 
-    def feed(self, data: bytes) -> bool:
-        """Parse some more bytes; return whether the request is complete. May raise Unacceptable."""
-        self.started = True
+    def feed(self, data: bytes) -> HttpRequest | None:
+        """Parse some more bytes; return the request once it is complete. May raise Unacceptable."""
         try:
             self.parser.feed(data)
         except ParseError as error:
             raise Unacceptable(STATUS_OF_ERROR.get(type(error).__name__, 400)) from None
         except ValueError:  # a Content-Length with more digits than Python converts
             raise Unacceptable(400) from None
-        return bool(self.parser.is_complete)
+        if not self.parser.is_complete:
+            return None
+        return HttpRequest(self._environ(), b"".join(self.body), self.parser.should_keep_alive,
+                       self.parser.remaining())
 
     def _on_header(self) -> bool:
         self.has_header = True
@@ -85,18 +119,18 @@ class Incoming:
             name == b"expect" and value.lower() == b"100-continue" for name, value in self.parser.headers
         )
 
-    def environ(self, of_connection: dict[str, Any]) -> dict[str, Any]:
-        """Return the WSGI environ of the complete request, made from that of the connection."""
+    def _environ(self) -> dict[str, Any]:
+        """Return what the complete request adds to the environ of its connection, save the body."""
         parser = self.parser
         target = parser.path.decode("latin-1")
         path, query = split_target(target)
-        environ = of_connection.copy()
-        environ["REQUEST_METHOD"] = parser.method.decode("latin-1")
-        environ["SERVER_PROTOCOL"] = "HTTP/%d.%d" % parser.http_version
-        environ["RAW_URI"] = target
-        environ["PATH_INFO"] = unquote_to_bytes(path).decode("latin-1") if "%" in path else path
-        environ["QUERY_STRING"] = query
-        environ["wsgi.input"] = io.BytesIO(b"".join(self.body))
+        environ = {
+            "REQUEST_METHOD": parser.method.decode("latin-1"),
+            "SERVER_PROTOCOL": "HTTP/%d.%d" % parser.http_version,
+            "RAW_URI": target,
+            "PATH_INFO": unquote_to_bytes(path).decode("latin-1") if "%" in path else path,
+            "QUERY_STRING": query,
+        }
         for name, value in parser.headers:
             key = environ_key(name)
             if key in environ and key.startswith("HTTP_"):

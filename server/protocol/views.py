@@ -46,11 +46,11 @@ def respond(environ: dict[str, Any], lfdi: str, sfdi: int) -> answers.Answer:
 
 
 def _context(environ: dict[str, Any], caller: access.Caller, match: table.Match, href: str) -> RequestContext:
-    variant, most = profiles.variant(caller.lfdi, answers.level(environ)), _longest(match.row)
+    variant = profiles.variant(caller.lfdi, answers.level(environ))
     if variant is not caller.variant:
         caller = caller._replace(variant=variant)
     return RequestContext(caller, match, href, variant, environ["QUERY_STRING"],
-                          lambda: read(Request(environ), most))
+                          lambda: read(Request(environ), _longest(match.row)))
 
 
 def _address(environ: dict[str, Any]) -> str:

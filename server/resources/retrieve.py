@@ -6,6 +6,7 @@ reads as the operator, to whom everything is visible.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from server.models import Device, Document, is_postgres
@@ -106,41 +107,57 @@ def page(
 ) -> Page:
     """Return a page of a list, in its order: from item `start` of those later than `after`, at most `limit`
     items, and fewer where they are long (PAGE_BYTES)."""
-    condition = f"parent = ? AND {documents.ACTIVE if selection.active else documents.LISTED}"
-    parameters: list[object] = [selection.parent]
-    if selection.audiences is not None:
-        condition += f" AND document.audience IN ({sql.marks(len(selection.audiences))})"
-        parameters += selection.audiences
-    later = "" if after is None else " AND at > ?"
-    if reader is not None and selection.mixed:
-        source, parameters = f"FROM {_by_audience(condition)}", [reader, *parameters]
-        source_later = f"FROM {_by_audience(condition + later)}"
-    else:
-        if reader is not None:
-            condition, parameters = f"{condition} AND {_VISIBLE_IN_ORDER}", [*parameters, reader]
-        source = f"FROM document WHERE {condition}"
-        source_later = source + later
-    columns = "kind, body, href" if _is_stored(variant) else _ALL
-    part = f"{source_later} ORDER BY sort LIMIT ? OFFSET ?"
-    if reader is not None and selection.mixed:  # sorts thousands for an aggregator: without their bodies
-        part = (f"FROM (SELECT href AS on_page, sort AS place {part}) AS part CROSS JOIN document "
-                "WHERE href = on_page ORDER BY place")
-    rows = (
-        sql.bodies(
-            f"SELECT {columns} {part}",
-            *parameters,
-            *([] if after is None else [after]),
-            limit,
-            start,
-        )
-        if limit
-        else []
-    )
+    audiences = selection.audiences
+    of_items, of_count = _statements(_Form(
+        selection.active, selection.mixed, None if audiences is None else len(audiences), reader is not None,
+        after is not None, _is_stored(variant), is_postgres()))
+    readers = [] if reader is None else [reader]
+    in_list = [selection.parent, *(audiences or ())]
+    parameters: list[object] = [*readers, *in_list] if selection.mixed else [*in_list, *readers]
+    rows = []
+    if limit:
+        rows = sql.bodies(of_items, *parameters, *(() if after is None else (after,)), limit, start)
     complete = start == 0 and after is None and len(rows) < limit
-    total = len(rows) if complete else int(sql.row(f"SELECT count(*) {source}", *parameters)[0])
+    total = len(rows) if complete else int(sql.row(of_count, *parameters)[0])
     items, hrefs = _items(rows, variant)
     count_on_page = _count_within_bound(items)
     return Page(total, items[:count_on_page], hrefs[:count_on_page])
+
+
+class _Form(NamedTuple):
+    """On what the statements for a page depend, beside their parameters. `audiences` is how many are
+    selected, None for all."""
+    active: bool
+    mixed: bool
+    audiences: int | None
+    has_reader: bool
+    has_after: bool
+    is_stored: bool
+    is_postgres: bool  # which `_by_audience` asks for itself
+
+
+@lru_cache(maxsize=256)
+def _statements(form: _Form) -> tuple[str, str]:
+    """Return the statements for the items on a page and for the count of the whole list.
+
+    Their parameters are the reader where the list is mixed, the parent, the audiences, the reader where it is
+    not; for the items also the instant after which, the limit and the start.
+    """
+    condition = f"parent = ? AND {documents.ACTIVE if form.active else documents.LISTED}"
+    if form.audiences is not None:
+        condition += f" AND document.audience IN ({sql.marks(form.audiences)})"
+    later = " AND at > ?" if form.has_after else ""
+    by_audience = form.has_reader and form.mixed
+    if by_audience:
+        source, source_later = f"FROM {_by_audience(condition)}", f"FROM {_by_audience(condition + later)}"
+    else:
+        source = f"FROM document WHERE {condition}" + (f" AND {_VISIBLE_IN_ORDER}" if form.has_reader else "")
+        source_later = source + later
+    part = f"{source_later} ORDER BY sort LIMIT ? OFFSET ?"
+    if by_audience:  # sorts thousands for an aggregator: without their bodies
+        part = (f"FROM (SELECT href AS on_page, sort AS place {part}) AS part CROSS JOIN document "
+                "WHERE href = on_page ORDER BY place")
+    return f"SELECT {'kind, body, href' if form.is_stored else _ALL} {part}", f"SELECT count(*) {source}"
 
 
 def _items(rows: list[Any], variant: Variant | None) -> tuple[list[tuple[str, bytes]], list[Href]]:

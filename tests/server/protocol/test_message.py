@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.protocol.message import ENVIRON, Incoming, Outgoing, Unacceptable, error, http_date, split_target
+from server.protocol.message import (ENVIRON, Incoming, Outgoing, Unacceptable, error, http_date,
+                                     is_repeatable, repeated, split_target)
 
 BODIES = st.binary(max_size=300)
 TOKENS = st.text("abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=10).map("x-".__add__)
@@ -32,10 +33,10 @@ def test_the_pieces_do_not_matter(
     else:
         sent = head + b"Content-Length: %d\r\n\r\n" % len(body) + body
     cuts = sorted(data.draw(st.sets(st.integers(1, len(sent) - 1), max_size=10)))
-    request = Incoming(300)
-    whole = [request.feed(sent[a:b]) for a, b in pairwise([0, *cuts, len(sent)])]
-    assert whole == [False] * len(cuts) + [True]
-    environ = request.environ(ENVIRON)
+    incoming = Incoming(300)
+    *before, request = [incoming.feed(sent[a:b]) for a, b in pairwise([0, *cuts, len(sent)])]
+    assert before == [None] * len(cuts) and request
+    environ = request.environ_on(ENVIRON)
     assert environ["wsgi.input"].read() == body
     assert (environ["REQUEST_METHOD"], environ["PATH_INFO"], environ["QUERY_STRING"]) == (
         "PUT",
@@ -45,9 +46,8 @@ def test_the_pieces_do_not_matter(
     assert environ["CONTENT_LENGTH"] == str(len(body))
     assert {key: value for key, value in environ.items() if key.startswith("HTTP_X_")} == {
         "HTTP_" + name.upper().replace("-", "_"): value for name, value in headers.items()}
-    assert request.parser.remaining() == b"" and not ENVIRON.keys() & {"wsgi.input", "HTTP_HOST"}
-    request = Incoming(300)
-    assert request.feed(sent + next_) and request.parser.remaining() == next_
+    assert request.rest == b"" and not ENVIRON.keys() & {"wsgi.input", "HTTP_HOST"}
+    assert Incoming(300).feed(sent + next_) == request._replace(rest=next_)
 
 
 @given(st.integers(0, 300), BODIES, st.booleans())
@@ -55,21 +55,19 @@ def test_a_body_may_be_so_large(limit: int, body: bytes, in_chunks: bool) -> Non
     head = b"POST /mup HTTP/1.1\r\nHost: x\r\n"
     sent = head + (b"Transfer-Encoding: chunked\r\n\r\n" + chunked(body, 50) if in_chunks else
                    b"Content-Length: %d\r\n\r\n" % len(body) + body)
-    request = Incoming(limit)
     if len(body) <= limit:
-        assert request.feed(sent) and b"".join(request.body) == body
+        assert (request := Incoming(limit).feed(sent)) and request.body == body
     else:
         with pytest.raises(Unacceptable) as refusal:
-            request.feed(sent)
+            Incoming(limit).feed(sent)
         assert refusal.value.status == 413
 
 
 @given(st.binary(max_size=200))
 def test_whatever_comes_is_refused_in_one_way(sent: bytes) -> None:
-    request = Incoming(100)
     try:
-        if request.feed(sent):
-            request.environ(ENVIRON)
+        if request := Incoming(100).feed(sent):
+            request.environ_on(ENVIRON)
     except Unacceptable as refusal:
         assert refusal.status in (400, 413, 414, 431, 501)
 
@@ -167,3 +165,37 @@ def test_errors_are_those_of_the_standard() -> None:
 
 def test_the_date() -> None:
     assert http_date(784111777) == "Date: Sun, 06 Nov 1994 08:49:37 GMT"
+
+
+@pytest.mark.parametrize("sent, is_kept", [
+    (b"GET /dcap HTTP/1.1\r\nHost: x\r\nAccept: application/sep+xml\r\n\r\n", True),
+    (b"GET /dcap HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 500 + b"\r\n\r\n", False),
+    (b"PUT /dcap HTTP/1.1\r\nHost: x\r\n\r\n", False),
+    (b"GET /dcap HTTP/1.1\r\nHost: x\r\n", False),
+])
+def test_short_requests_without_a_body_are_kept_parsed(sent: bytes, is_kept: bool) -> None:
+    assert is_repeatable(sent) is is_kept
+
+
+def test_what_is_kept_parsed_is_what_is_parsed_anew_and_no_request_changes_it() -> None:
+    sent = b"GET /dcap?l=1 HTTP/1.1\r\nHost: x\r\nAccept: application/sep+xml\r\n\r\n"
+    request = repeated(sent, 100)
+    assert request is repeated(sent, 100) and request == Incoming(100).feed(sent)
+    environ = request.environ_on(ENVIRON | {"REMOTE_ADDR": "127.0.0.1"})
+    environ.clear()
+    assert request == Incoming(100).feed(sent)
+    assert request.environ_on({})["wsgi.input"] is not request.environ_on({})["wsgi.input"]
+
+
+@pytest.mark.parametrize("sent", [
+    b"GET /dcap HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n",  # the body is still to come
+    b"GET /dcap HTTP/1.1\r\nHost: x\r\n\r\nGET /tm HTTP/1.1\r\nHost: x\r\n\r\n",
+])
+def test_what_is_not_one_whole_request_is_not_kept(sent: bytes) -> None:
+    assert repeated(sent, 100) is None
+
+
+def test_a_refused_request_is_refused_each_time() -> None:
+    for _ in range(2):
+        with pytest.raises(Unacceptable):
+            repeated(b"GET /dcap HTTP/1.1\r\n\r\n", 100)  # no Host

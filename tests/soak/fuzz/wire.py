@@ -56,9 +56,10 @@ def _exchange(application: Any, request: Request) -> bytes:
         "REMOTE_ADDR": "127.0.0.1", "REMOTE_PORT": "1", "SERVER_NAME": "127.0.0.1", "SERVER_PORT": "8443",
         "wsgi.url_scheme": "https", identity.PEER: identity.Peer(request.lfdi, identity.sfdi(request.lfdi))}
     try:
-        if not incoming.feed(request.encode()):
+        received = incoming.feed(request.encode())
+        if received is None:
             return b""
-        environ = incoming.environ(of_connection)
+        environ = received.environ_on(of_connection)
     except Unacceptable as refusal:
         return error(refusal.status)
     parts = application(environ, answer.start)
