@@ -2,10 +2,11 @@
 
 Read it from the bottom up, the way imports go: `drivers`, `systemclock` and `clock`, `errors`, `units`,
 `currencies`, `differences`, `actors`, `quantitytexts`, `durationtexts`, `config`; `logs`; `models` (the
-tables); `backups` (copies of all of them), `alarms`, `diskspace`, `timekeeping`; `resources` (what a
-resource of the standard is and how it is kept); `audit` and `auditarchive`, `devices`, `notifications`,
-`functionsets`; `grid` (the DERMS); `operations` (what operators can do); `worker`; and at the top, side
-by side, `protocol` (the device interface) and `cli` (the operator interface).
+tables); `backups` (copies of all of them), `alarmkinds`, `alarmfindings`, `alarms`, `diskspace`,
+`timekeeping`; `resources` (what a resource of the standard is and how it is kept); `audit` and
+`auditarchive`, `devices`, `notifications`, `functionsets`; `grid` (the DERMS); `monitoring` (what is wrong,
+and who is told); `operations` (what operators can do); `worker`; and at the top, side by side, `protocol`
+(the device interface) and `cli` (the operator interface).
 """
 from __future__ import annotations
 
@@ -26,8 +27,7 @@ def create_app() -> Flask:
     else."""
     from server import clock, functionsets, grid, models, timekeeping
     from server.config import settings
-    from server.devices import lastcontact
-    from server.protocol import app
+    from server.protocol import app, background
     from server.resources import hooks
 
     functionsets.load()
@@ -37,5 +37,5 @@ def create_app() -> Flask:
     timekeeping.start()
     hooks.run_seeds()
     models.db.close()
-    lastcontact.start()
+    background.start()
     return app.create()

@@ -5,74 +5,32 @@
 
 An alarm is one row while it stands, however often it is raised. Kinds that nothing clears lapse a while after
 they were raised last. An alarm that is raised again within an hour of its clearing is the same alarm, so that
-a source which comes and goes adds no rows without end.
+a source which comes and goes adds no rows without end. Who is to be told of a change is written with it
+(AlarmNotice).
 """
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import TypedDict
+from collections.abc import Iterable, Iterator
+from typing import Any, TypedDict
 
 from server import clock
-from server.models import AlarmRecord
+from server.alarmkinds import HOUR_S, KINDS, SEVERITIES
+from server.config import settings
+from server.models import AlarmNotice, AlarmRecord, db
 from server.units import Instant
 
 log = logging.getLogger(__name__)
-HOUR_S = 3600
 REFRESH_S = 60  # raised again sooner, an alarm changes nothing: a device shall not cause a write each time
 REOPEN_S = HOUR_S
 MAX_DETAIL = 500  # characters
-
-
-class Severity(StrEnum):
-    """How soon somebody has to act."""
-    INFO = "info"
-    WARNING = "warning"  # today
-    CRITICAL = "critical"  # now
-
-
-@dataclass(frozen=True)
-class AlarmKind:
-    """What all alarms of a kind share. `lapses_after_s` is null where something clears them."""
-    severity: Severity
-    remedy: str
-    lapses_after_s: int | None = None
-
-
-KINDS = {
-    "clock": AlarmKind(
-        Severity.CRITICAL,
-        "Correct the clock of the machine, or run `counterpoise clock accept` there if it is right now."),
-    "disk": AlarmKind(
-        Severity.CRITICAL, "Make room on the disk of the database, or give it a larger one.", HOUR_S),
-    "quota": AlarmKind(
-        Severity.WARNING, "Find out why the device sends so much, or raise the quota (a setting).", HOUR_S),
-    "work": AlarmKind(
-        Severity.CRITICAL,
-        "Report the error with its reference from the log. What it is about was left out.", HOUR_S),
-    "implausible rating": AlarmKind(
-        Severity.WARNING, "Correct it at the device, or set it with `counterpoise device rate`."),
-    "implausible state of charge": AlarmKind(Severity.WARNING, "Correct what the device reports."),
-    "implausible request": AlarmKind(Severity.WARNING, "Correct what the device asks for.", HOUR_S),
-    "undelivered": AlarmKind(
-        Severity.WARNING,
-        "Ask who runs the receiver whether it is reachable, and by an address that it may have "
-        "(`counterpoise subscription list`).", 24 * HOUR_S),
-    "untimely reading": AlarmKind(Severity.WARNING, "Set the clock of the device.", HOUR_S),
-    "implausible reading": AlarmKind(
-        Severity.WARNING,
-        "Correct the multiplier or the rating at the device, or override its rating.", HOUR_S),
-    "implausible area meter": AlarmKind(
-        Severity.WARNING,
-        "Correct the unit, the sign or the source of what `counterpoise signal push AREA measured` is given; "
-        "it is tried again by itself."),
-}
+NOT_ACKNOWLEDGED = dict.fromkeys(("acknowledged_at", "acknowledged_by", "acknowledged_reason"))
+MAIL, WEBHOOK = CHANNELS = ("mail", "webhook")
 
 
 class AlarmRow(TypedDict):
     """An alarm. `cleared_at` is null while it stands; `times` counts how often it was raised, at most each
-    minute."""
+    minute. Who acknowledged it, when and why is null until somebody does."""
     id: int
     kind: str
     source: str
@@ -83,6 +41,9 @@ class AlarmRow(TypedDict):
     times: int
     detail: str
     remedy: str
+    acknowledged_at: Instant | None
+    acknowledged_by: str | None
+    acknowledged_reason: str | None
 
 
 def raise_alarm(kind: str, source: str, detail: str) -> None:
@@ -104,12 +65,30 @@ def raise_alarm(kind: str, source: str, detail: str) -> None:
         "last_at": now,
         "lapses_at": None if lapses_after_s is None else now + lapses_after_s,
     }
-    if row is not None and (row.cleared_at is None or now - row.cleared_at < REOPEN_S):
-        again = AlarmRecord.update(cleared_at=None, times=AlarmRecord.times + 1, **values)
-        again.where(AlarmRecord.id == row.id).execute()
-    else:
+    with db.atomic():
+        if row is not None and (row.cleared_at is None or now - row.cleared_at < REOPEN_S):
+            again = AlarmRecord.update(cleared_at=None, times=AlarmRecord.times + 1, **values, **(
+                {} if row.cleared_at is None else NOT_ACKNOWLEDGED))
+            again.where(AlarmRecord.id == row.id).execute()
+            if row.cleared_at is not None:
+                _tell([row.id], AlarmNotice.RAISED, kind, now)
+            return
         AlarmRecord.insert(kind=kind, source=source, since=now, **values).on_conflict_ignore().execute()
-        log.warning("alarm: %s, %s: %s", kind, source, detail, extra={"fields": {"alarm": kind}})
+        made = _newest(kind, source)
+        if made is not None and made.since == now:  # else another process was faster
+            _tell([made.id], AlarmNotice.RAISED, kind, now)
+    log.warning("alarm: %s, %s: %s", kind, source, detail, extra={"fields": {"alarm": kind}})
+
+
+def record_over(kind: str, source: str, detail: str, since: Instant) -> None:
+    """Record an alarm that could not be raised while it stood, now that it is over."""
+    properties, now = KINDS[kind], clock.now()
+    with db.atomic():
+        row = AlarmRecord.create(
+            kind=kind, source=source, since=since, detail=detail[:MAX_DETAIL], remedy=properties.remedy,
+            severity=properties.severity.value, last_at=now, cleared_at=now)
+        _tell([row.id], AlarmNotice.CLEARED, kind, now)
+    log.warning("alarm: %s, %s: %s", kind, source, detail, extra={"fields": {"alarm": kind}})
 
 
 def clear(kind: str, source: str) -> bool:
@@ -117,25 +96,66 @@ def clear(kind: str, source: str) -> bool:
     uncleared = (AlarmRecord.kind == kind) & (AlarmRecord.source == source) & AlarmRecord.cleared_at.is_null()
     if not AlarmRecord.select().where(uncleared).exists():
         return False
-    AlarmRecord.update(cleared_at=clock.now()).where(uncleared).execute()
+    _clear(uncleared, clock.now())
     log.info("alarm cleared: %s, %s", kind, source, extra={"fields": {"alarm": kind}})
     return True
 
 
 def clear_lapsed() -> int:
     """Clear the alarms that nobody has raised for so long that they are over; return how many."""
-    now = clock.now()
-    lapsed = AlarmRecord.cleared_at.is_null() & (AlarmRecord.lapses_at <= now)
+    lapsed = AlarmRecord.cleared_at.is_null() & (AlarmRecord.lapses_at <= clock.now())
     if not AlarmRecord.select().where(lapsed).exists():
         return 0
-    cleared: int = AlarmRecord.update(cleared_at=AlarmRecord.lapses_at).where(lapsed).execute()
+    return _clear(lapsed, AlarmRecord.lapses_at)
+
+
+def _clear(which: Any, at: Any) -> int:
+    """Clear alarms, and have people told; return how many."""
+    with db.atomic():
+        numbers: dict[str, list[int]] = {}
+        query: Any = AlarmRecord.select(AlarmRecord.id, AlarmRecord.kind).where(which).tuples()
+        for number, kind in query:
+            numbers.setdefault(kind, []).append(number)
+        cleared: int = AlarmRecord.update(cleared_at=at).where(which).execute()
+        for kind, of_kind in numbers.items():
+            _tell(of_kind, AlarmNotice.CLEARED, kind, clock.now())
     return cleared
 
 
-def rows(*, cleared: bool = False, source: str = "", limit: int | None = None) -> list[AlarmRow]:
+def channels(kind: str) -> Iterator[str]:
+    """Yield the channels through which people are told of a kind of alarm, by the settings."""
+    properties = KINDS[kind]
+    if not properties.told or SEVERITIES.index(properties.severity) < SEVERITIES.index(
+            settings.alarm_severity):
+        return
+    if settings.alarm_mail_to:
+        yield MAIL
+    if settings.alarm_webhook:
+        yield WEBHOOK
+
+
+def _tell(numbers: Iterable[int], change: str, kind: str, now: Instant) -> None:
+    """Have people told of a change of alarms, in the transaction of the change."""
+    rows = [{"alarm": number, "change": change, "channel": channel, "at": now, "due_at": now}
+            for channel in channels(kind) for number in numbers]
+    if rows:
+        AlarmNotice.insert_many(rows).execute()
+
+
+def standing(kind: str) -> set[str]:
+    """Return the sources of the alarms of a kind that stand."""
+    query: Any = AlarmRecord.select(AlarmRecord.source).where(
+        (AlarmRecord.kind == kind) & AlarmRecord.cleared_at.is_null()).tuples()
+    return {source for source, in query}
+
+
+def rows(
+    *, cleared: bool = False, source: str = "", limit: int | None = None, kind: str = "",
+    unacknowledged: bool = False, numbers: Iterable[int] | None = None
+) -> list[AlarmRow]:
     """Return the alarms that stand, the newest first; with `cleared` also those that are over.
 
-    `source` restricts them to sources that begin with it.
+    `source` restricts them to sources that begin with it, `kind` to one kind, `numbers` to these.
     """
     in_force = AlarmRecord.lapses_at.is_null() | (AlarmRecord.lapses_at > clock.now())
     query = AlarmRecord.select().order_by(AlarmRecord.since.desc(), AlarmRecord.id.desc()).limit(limit)
@@ -143,10 +163,32 @@ def rows(*, cleared: bool = False, source: str = "", limit: int | None = None) -
         query = query.where(AlarmRecord.cleared_at.is_null() & in_force)
     if source:
         query = query.where(AlarmRecord.source.startswith(source))
-    return [AlarmRow(id=row.id, kind=row.kind, source=row.source, severity=row.severity, since=row.since,
-                     last_at=row.last_at, cleared_at=row.cleared_at, times=row.times, detail=row.detail,
-                     remedy=row.remedy)
-            for row in query]
+    if kind:
+        query = query.where(AlarmRecord.kind == kind)
+    if unacknowledged:
+        query = query.where(AlarmRecord.acknowledged_at.is_null())
+    if numbers is not None:
+        query = query.where(AlarmRecord.id.in_(list(numbers)))
+    return [describe(row) for row in query]
+
+
+def describe(row: AlarmRecord) -> AlarmRow:
+    """Return an alarm as it is shown."""
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "source": row.source,
+        "severity": row.severity,
+        "since": row.since,
+        "last_at": row.last_at,
+        "cleared_at": row.cleared_at,
+        "times": row.times,
+        "detail": row.detail,
+        "remedy": row.remedy,
+        "acknowledged_at": row.acknowledged_at,
+        "acknowledged_by": row.acknowledged_by,
+        "acknowledged_reason": row.acknowledged_reason,
+    }
 
 
 def _newest(kind: str, source: str) -> AlarmRecord | None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 import logging
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import peewee
 
 from server import alarms
+from server.alarmfindings import Finding
 from server.config import settings
 from server.config.checks import masked
 from server.models import db
 
 log = logging.getLogger(__name__)
 ALARM = "disk"
-SHORT_BYTES = 1 << 30  # below, a database cannot grow for long
 LOG_S = 60  # between two records of the same, so that these do not fill a disk as well
 _logged_at = -float(LOG_S)
 
@@ -32,18 +33,20 @@ def free_bytes() -> int:
     return shutil.disk_usage(folder()).free
 
 
-def watch() -> None:
-    """Raise the alarm while room is short, and clear it. The worker calls this.
+def is_short(free: int) -> bool:
+    """Return whether so many free bytes are too few: the database cannot grow for long."""
+    return free < int(settings.alarm_disk_bytes)
 
-    How much room PostgreSQL has shows only once it has none; then the alarm lapses after an hour.
+
+def short() -> Iterator[Finding]:
+    """Yield that room is short on the disk of a SQLite database.
+
+    How much room PostgreSQL has shows only once it has none; then `report` raises the alarm, which lapses
+    after an hour.
     """
-    if not settings.database.startswith("sqlite"):
-        return
-    free = free_bytes()
-    if free < SHORT_BYTES:
-        alarms.raise_alarm(ALARM, _source(), f"{folder()} has {free / 1e6:.0f} MB free")
-    else:
-        alarms.clear(ALARM, _source())
+    if settings.database.startswith("sqlite"):
+        free = free_bytes()
+        yield Finding(_source(), f"{folder()} has {free / 1e6:.0f} MB free" if is_short(free) else "")
 
 
 def report() -> None:

@@ -26,6 +26,7 @@ from server.grid.series import measurements, readingsums
 from server.models import check_schema, discard_connection, inuse
 from server.models.diskfull import is_disk_full
 from server.models.unavailable import DATABASE_ERRORS, LoginRefused, reason, verb
+from server.monitoring import conditions, notices, outages, presence, telling
 from server.notifications import service
 from server.resources import readingdays, refresh, retention
 
@@ -37,11 +38,11 @@ RETRY_S = 60  # until a duty that failed is tried again
 
 
 def turn() -> int:
-    """Watch clock and disk, clear alarms that are over, render what time has changed, infer capacities, sum
-    up readings, learn what storage does by itself and how thermal loads follow the weather, decide the steps
-    of the areas that are due, make the programs of single devices that further steps need, go on with changes
-    of members and with orders whose maker has ended, reckon those again that wait for first readings, and
-    publish the next limits of connection points.
+    """Say that a worker runs, watch the clock, clear alarms that are over, render what time has changed,
+    infer capacities, sum up readings, learn what storage does by itself and how thermal loads follow the
+    weather, decide the steps of the areas that are due, make the programs of single devices that further
+    steps need, go on with changes of members and with orders whose maker has ended, reckon those again that
+    wait for first readings, publish the next limits of connection points, and look for what is wrong.
 
     A duty that fails unexpectedly is logged, raised as an alarm, and tried again after RETRY_S; the others go
     on. Return how many lists, capacities, intervals, steps and devices that was.
@@ -58,15 +59,20 @@ def _clear_alarms() -> int:
     return 0
 
 
-def _watch_machine() -> int:
+def _watch_clock() -> int:
     if timekeeping.watch():
         selflog.time_adjusted()
-    diskspace.watch()
+    return 0
+
+
+def _check_conditions() -> int:
+    conditions.check_due()
     return 0
 
 
 DUTIES: dict[str, Callable[[], int]] = {
-    "watching the clock and the disk": _watch_machine,
+    "saying that it runs": presence.beat,
+    "watching the clock": _watch_clock,
     "clearing alarms": _clear_alarms,
     "rendering": _render,
     "inferring capacities": inferredcapacity.infer_due,
@@ -79,6 +85,7 @@ DUTIES: dict[str, Callable[[], int]] = {
     "publishing orders": orderwork.finish_all,
     "reckoning orders": orderreckoning.reckon_due,
     "publishing envelopes": envelopepublication.publish_due,
+    "looking for what is wrong": _check_conditions,
 }
 # By the monotonic clock: a duty that fails while the machine's clock is ahead is tried again all the same.
 _retry_at: dict[str, float] = {}  # by the name of the duty
@@ -102,6 +109,8 @@ def perform(name: str, duty: Callable[[], int]) -> int:
 def forget() -> None:
     """Try every duty again that failed a short time ago, or found nothing to do."""
     _retry_at.clear()
+    conditions.forget()
+    presence.forget()
     preparation.forget()
 
 
@@ -131,6 +140,7 @@ def run_once(open_database: Callable[[], None]) -> None:
     open_database()
     turn()
     perform("delivering notifications", deliver_due)
+    perform("telling of alarms", notices.deliver_due)
     perform("removing what is old", purge)
 
 
@@ -160,6 +170,7 @@ def _run(open_database: Callable[[], None], stop: threading.Event, held: ExitSta
                 is_open = True
                 held.enter_context(inuse.hold(settings.database))
                 held.enter_context(service.running())
+                held.enter_context(telling.running())
                 logging.getLogger(logs.START).info(
                     "the worker has started, on the database %s (%s), in the time zone %s",
                     masked(settings.database), settings.place("database"), settings.timezone)
@@ -178,15 +189,18 @@ def _run(open_database: Callable[[], None], stop: threading.Event, held: ExitSta
 
 class Availability:
     """Whether the database answers, and how long to wait until it is asked again. Each change is logged
-    once."""
+    once. An outage of `alarm_database_s` is told at once, since no alarm can be written, and is an alarm
+    afterwards."""
 
     def __init__(self) -> None:
         self.pause_s, self._answers = TURN_S, True
+        self._outage = outages.Outage()
 
     def answered(self, more: bool) -> None:
         """Take note that it has answered; where there is `more` to do, the next turn does not wait."""
         if not self._answers:
             log.warning("the database answers again")
+            self._outage.end()
         self.pause_s, self._answers = 0.0 if more else TURN_S, True
 
     def failed(self, error: Exception) -> None:
@@ -196,4 +210,5 @@ class Availability:
         elif self._answers:
             log.warning("the database %s, the worker waits for it: %s", verb(error), reason(error))
         discard_connection()
+        self._outage.go_on(reason(error))
         self.pause_s, self._answers = min(MAX_PAUSE_S, max(TURN_S, self.pause_s) * 2), False

@@ -5,11 +5,10 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 import click
 import peewee
-from cryptography import x509
 from OpenSSL import SSL
 
 from server.cli import common
@@ -18,11 +17,12 @@ from server.config import BadSettings, settings
 from server.config.checks import masked
 from server.errors import Refused
 
+if TYPE_CHECKING:
+    from server.monitoring.certificates import End
+
 OK, WARNING, FAULT = "ok", "warning", "fault"
-_SOON_DAYS = 30  # before its end, a certificate is to be renewed
 _YEAR_2025 = 1_735_689_600  # a clock before it is not set
 _AHEAD_S = 300  # what the database may be ahead of the clock
-_SILENT_S = 900  # the worker says every five minutes that it runs
 
 
 class CheckRow(TypedDict):
@@ -55,30 +55,26 @@ def _settings() -> Iterator[_Finding]:
 
 def _certificates() -> Iterator[_Finding]:
     from server.devices.revocation import BadRevocationList
+    from server.monitoring import certificates
     from server.protocol import credentials
-    names = ("client_ca",) if settings.proxies else ("certificate", "client_ca")
-    paths = [str(getattr(settings, name)) for name in names]
+    paths = certificates.paths()
     if not all(Path(path).is_file() for path in paths):
         return  # the settings have said it
     try:
         credentials.load()
         for path in paths:
-            for certificate in x509.load_pem_x509_certificates(Path(path).read_bytes()):
-                yield _end(path, certificate)
+            yield from map(_end, certificates.ends(path))
     except BadRevocationList as error:
         yield _Finding(FAULT, str(error))
     except (OSError, SSL.Error, ValueError) as error:
         yield _Finding(FAULT, credentials.fault(error))
 
 
-def _end(path: str, certificate: x509.Certificate) -> _Finding:
-    end = certificate.not_valid_after_utc
-    left_days = (end - datetime.now(UTC)).days
-    state = FAULT if left_days < 0 else WARNING if left_days < _SOON_DAYS else OK
-    remedy = "" if state == OK else ". Renew it"
-    subject = certificate.subject.rfc4514_string() or "the server's certificate"
-    verb = "ended" if left_days < 0 else "ends"
-    return _Finding(state, f"{path}: {subject} {verb} on {end:%Y-%m-%d}{remedy}")
+def _end(end: End) -> _Finding:
+    now = time.time()
+    left_days = end.left_days(now)
+    state = FAULT if left_days < 0 else WARNING if left_days < settings.alarm_certificate_days else OK
+    return _Finding(state, end.in_words(now) + ("" if state == OK else ". Renew it"))
 
 
 def _database() -> Iterator[_Finding]:
@@ -129,13 +125,13 @@ def _clock() -> Iterator[_Finding]:
 
 def _worker() -> Iterator[_Finding]:
     from server import clock
-    from server.grid.series import measurements
+    from server.monitoring import presence
     if not _is_open():
         return
-    at = measurements.rolled_at()
+    at = presence.beaten_at()
     if at is None:
         yield _Finding(WARNING, "it has never run. Start counterpoise work")
-    elif clock.now() - at > _SILENT_S:
+    elif presence.is_away():
         minutes = (clock.now() - at) // 60
         yield _Finding(WARNING, f"it has not run for {minutes} minutes. Start counterpoise work")
     else:
@@ -161,7 +157,7 @@ def _notifications() -> Iterator[_Finding]:
 def _disk() -> Iterator[_Finding]:
     from server import diskspace
     free = diskspace.free_bytes()
-    state = WARNING if free < diskspace.SHORT_BYTES else OK
+    state = WARNING if diskspace.is_short(free) else OK
     remedy = "" if state == OK else ". Make room"
     yield _Finding(state, f"{diskspace.folder()} has {free / 1e9:.1f} GB free{remedy}")
 

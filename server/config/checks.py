@@ -16,6 +16,7 @@ MAX_NAME_LENGTH = 32  # DERProgram.description, which carries the name of a virt
 FASTEST_PACE = 1e6    # clock seconds per second
 _MONTH_AND_DAY = len("12-25")
 _HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+_MAIL = re.compile(r"[^@\s<>,]+@[A-Za-z0-9.-]+")
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _PASSWORD = re.compile(r"(?<=://)([^:/?#\s]*):(.*)@|\b((?:ssl)?password=)[^&\s]+", re.IGNORECASE)
 
@@ -162,6 +163,16 @@ def _currency_fault(text: str) -> str:
     return ""
 
 
+def _mail_fault(text: str) -> str:
+    wrong = [address for address in text.split(",") if text and not _MAIL.fullmatch(address.strip())]
+    return f"has {wrong[0].strip()!r}, which is no address" if wrong else ""
+
+
+def _url_fault(text: str) -> str:
+    parts = urlsplit(text)
+    return "" if not text or parts.scheme in ("https", "http") and parts.hostname else "is no http(s) URL"
+
+
 DATABASE = Check("sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE", _database_fault)
 HOLIDAYS = Check("days such as 2026-04-06, or 12-25 for every year, separated by commas", _holidays_fault)
 HOST = Check("IP addresses or host names, separated by commas", _hosts_fault)
@@ -174,3 +185,5 @@ PACE = Check("empty (the system's clock), a factor such as 60x, or file:PATH", _
 NAME = Check(f"up to {MAX_NAME_LENGTH} characters, not only digits", _name_fault)
 PATTERN = Check("a regular expression", _pattern_fault)
 PATH = Check("the path of a file", _path_fault)
+MAIL = Check("addresses such as shift@example.org, separated by commas", _mail_fault)
+URL = Check("an absolute URL such as https://host/path", _url_fault)

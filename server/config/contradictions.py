@@ -43,12 +43,29 @@ def contradictions(settings: Settings) -> Iterator[str]:
     if settings.registration and settings.strict_access:
         yield (f"{settings.place('strict_access')}: registration is on, and strict_access shows no "
                "EndDeviceList to register in. Switch one of them off.")
+    yield from _alarm_channels(settings)
     yield from _enterprise(settings)
     yield from _price_order(settings)
     clock_file = settings.clock.removeprefix("file:")
     if clock_file != settings.clock and not Path(clock_file).is_file():
         yield (f"{settings.place('clock')}: there is no file {clock_file}, the memory of a clock in steps. "
                "Leave clock empty for the system's.")
+
+
+# What a setting needs beside it.
+_NEEDED = (
+    ("alarm_mail_to", "alarm_mail_from"), ("alarm_mail_to", "alarm_mail_server"),
+    ("alarm_mail_user", "alarm_mail_password_file"), ("alarm_webhook", "alarm_webhook_key_file"))
+
+
+def _alarm_channels(settings: Settings) -> Iterator[str]:
+    """Yield a sentence for what is missing of a way in which people are told of alarms."""
+    for name, needed in _NEEDED:
+        if getattr(settings, name) and not getattr(settings, needed):
+            yield f"{settings.place(name)}: {name} is set and {needed} is empty. Set both."
+    if settings.alarm_mail_user and settings.alarm_mail_security == "none":
+        yield (f"{settings.place('alarm_mail_user')}: without TLS anybody on the way can read the password. "
+               "Set alarm_mail_security to starttls or tls.")
 
 
 def _enterprise(settings: Settings) -> Iterator[str]:

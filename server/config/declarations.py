@@ -1,7 +1,7 @@
 """Every setting, once: name, default, unit, range, help, and the reason of a default that is not evident."""
 from __future__ import annotations
 
-from server.config import checks
+from server.config import alarmdeclarations, checks
 from server.config.setting import Setting
 
 STORE, DEVICE_INTERFACE, CERTIFICATES = "Store", "Device interface", "Certificates and proxies"
@@ -297,4 +297,4 @@ _DECLARATIONS = (
             help="pace of the clock in demonstrations, 60x for sixty times as fast; empty: system clock"),
 )
 
-SETTINGS: dict[str, Setting] = {setting.name: setting for setting in _DECLARATIONS}
+SETTINGS: dict[str, Setting] = {row.name: row for row in (*_DECLARATIONS, *alarmdeclarations.DECLARATIONS)}

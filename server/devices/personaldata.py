@@ -18,11 +18,11 @@ import peewee
 from server import clock
 from server.devices import enrolment, identity
 from server.errors import Refused
-from server.models import (AlarmRecord, Audience, AuditEntry, Balance, Counter, Device, DispatchOrder,
-                           Document, ErasedMember, FileContent, FilePart, FileProgress, KeyValue, Measurement,
-                           MembershipWork, Plan, PointEnvelope, QuarterHours, Rate, Reading, ReadingSet,
-                           ResourceChange, ResponseRecord, Series, Share, Subscription, Table,
-                           ThermalParameters, VirtualDER, tables, vder_audience)
+from server.models import (AlarmNotice, AlarmRecord, Audience, AuditEntry, Balance, Counter, Device,
+                           DispatchOrder, Document, ErasedMember, FileContent, FilePart, FileProgress,
+                           KeyValue, Measurement, MembershipWork, Plan, PointEnvelope, QuarterHours, Rate,
+                           Reading, ReadingSet, ResourceChange, ResponseRecord, Series, Share, Subscription,
+                           Table, ThermalParameters, VirtualDER, tables, vder_audience)
 from server.resources import sql, store
 from server.units import Instant, Lfdi
 
@@ -149,6 +149,7 @@ WITHOUT: dict[type[Table], str] = {
     Measurement: "sums over the members of virtual DERs",
     Plan: "sums over clusters of members",
     Balance: "how a virtual DER is kept in balance",
+    AlarmNotice: "what people are still to be told of an alarm; it goes with that",
     MembershipWork: "up to which device all were compared with the rules of virtual DERs",
     ErasedMember: "of devices that were erased, by names that nothing leads back from",
 }

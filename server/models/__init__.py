@@ -26,7 +26,7 @@ from server.config.checks import masked
 from server.errors import Refused
 from server.migrations import runner
 from server.models import statements
-from server.models.alarms import AlarmRecord
+from server.models.alarms import AlarmNotice, AlarmRecord
 from server.models.auditlog import AuditEntry
 from server.models.base import CHUNK, EVERYONE, JSON, NOBODY, Table, among, chunked, db
 from server.models.contracts import Block, BlockCall
@@ -209,7 +209,8 @@ def tables() -> list[type[Table]]:
 
 
 __all__ = [
-    "AlarmRecord", "Audience", "AuditEntry", "Balance", "Block", "BlockCall", "CHUNK", "ChargingSession",
+    "AlarmNotice", "AlarmRecord",
+    "Audience", "AuditEntry", "Balance", "Block", "BlockCall", "CHUNK", "ChargingSession",
     "Counter", "DefaultBehaviour", "DerState", "Device", "DeviceType", "DispatchOrder", "Document",
     "EVERYONE", "ErasedMember", "FileContent", "FilePart", "FileProgress", "JSON", "KeyValue", "Measurement",
     "Membership", "MembershipChange", "MembershipWork", "Meter", "NOBODY", "Participation", "Plan",

@@ -24,7 +24,6 @@ FIRST_RETRY_S = 2
 LONGEST_RETRY_S = 600
 GROWTH = 5  # a retry comes after this part of the time for which it has failed
 ALARM = "undelivered"
-ALARM_AFTER_S = 300
 _COLUMNS = tuple(Subscription._meta.sorted_field_names)
 
 
@@ -122,7 +121,7 @@ def _wait(outcome: Outcome) -> bool:
         sql.execute("UPDATE subscription SET due_at = ?, failing_since = coalesce(failing_since, ?), "
                     "last_error = ? WHERE receiver = ? AND due_at <= ?",
                     at, now, outcome.detail, claim.receiver, now)
-    if now - since >= ALARM_AFTER_S:
+    if now - since >= settings.alarm_undelivered_s:
         alarms.raise_alarm(ALARM, _source(claim), f"{claim.receiver} does not take notifications since "
                                                   f"{now - since} s: {outcome.detail}")
     return True

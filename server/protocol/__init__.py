@@ -3,5 +3,6 @@
 Read `listen`, `worker` and `admission` (address, processes, threads; `startup` says them), `connection`,
 `message` and `tls` (one connection), `trust`, `revocation` and `proxy` (which certificates are accepted),
 `alerts` and `refusals` (the log of those that are not), `credentials` (what is read of them), `app` and
-`views` (from a request to the one view), `filetransfers` (the bytes of files), `answers` (what goes out).
+`views` (from a request to the one view), `filetransfers` (the bytes of files), `answers` (what goes out), and
+`background` (what is written beside requests).
 """

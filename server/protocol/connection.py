@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from OpenSSL import SSL
 
 from server import logs
+from server.devices import endingcertificates
 from server.devices.identity import PEER, Peer
 from server.protocol import refusals
 from server.protocol.admission import Admission
@@ -112,6 +113,7 @@ class Connection:
         self.environ[PEER] = peer = yield from channel.handshake()
         self.lfdi = peer.lfdi
         self.listener.authenticated(self)
+        endingcertificates.note(peer)
         return channel
 
     def _serve(self, channel: PlainChannel) -> Waits[None]:

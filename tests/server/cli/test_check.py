@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from cryptography import x509
 
 from certs import dev
 from server import clock, models
 from server.cli import check, main
 from server.config import settings
-from server.grid.series import measurements
 from server.migrations import runner
+from server.monitoring import presence
+from server.monitoring.certificates import End
 from tests.server.test_systemclock import Machine
 
 Rows = list[dict[str, Any]]
@@ -52,7 +52,8 @@ def test_a_server_in_order(checked: Callable[..., tuple[int, Rows]], tmp_path: P
     models.connect(f"sqlite:///{tmp_path}/c.db")
     clock.run(1, datetime.now(UTC).timestamp())
     assert states(checked()[1], "worker") == ["warning"]
-    measurements.roll_due(clock.now())
+    presence.forget()
+    presence.beat()
     status, rows = checked()
     assert status == 0 and {row["state"] for row in rows} == {"ok"}
     assert {row["subject"] for row in rows} == {
@@ -84,11 +85,7 @@ def test_all_that_is_wrong_is_said_at_once(
 
 @pytest.mark.parametrize("days, state", [(-2, "fault"), (2, "warning"), (100, "ok")])
 def test_a_certificate_that_ends_is_said(days: int, state: str) -> None:
-    class Ending:
-        subject = x509.Name([])
-        not_valid_after_utc = datetime.now(UTC) + timedelta(days=days)
-
-    finding = check._end("a.pem", Ending())  # type: ignore[arg-type]
+    finding = check._end(End("a.pem", "CN=server", datetime.now(UTC) + timedelta(days=days)))
     assert finding.state == state and ("Renew it" in finding.text) == (state != "ok")
 
 

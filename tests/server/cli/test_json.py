@@ -181,6 +181,8 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("mirror list", "", ""),
     ("mirror remove", "/mup/1 --yes", ""),
     ("alarm list", "", ""),
+    ("alarm conditions", "", ""),
+    ("alarm ack", "1", ""),
     ("clock show", "", ""),
     ("clock accept", "--yes", ""),
     ("audit tail", "", ""),

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 from peewee import fn
 
-from server import actors, audit, clock, models
+from server import actors, alarms, audit, clock, models
 from server.cli import audit as audit_table
 from server.cli import common, main
 from server.cli.reference import declared
@@ -28,7 +28,7 @@ from server.grid.dispatch import stops
 from server.grid.fleet import contracts, participation, publishedfiles
 from server.grid.groups import virtualders
 from server.grid.series import signals
-from server.models import AuditEntry, DispatchOrder, Plan, VirtualDER
+from server.models import AlarmRecord, AuditEntry, DispatchOrder, Plan, VirtualDER
 from server.operations.declaration import Operation
 from server.resources import filecontents, store
 from tests import peers, prepared
@@ -117,6 +117,7 @@ CHANGES = {
     "resource post": ("/msg {message_program}", "resource post", "/msg/3"),
     "resource put": ("/msg/1 {message_program}", "resource put", "/msg/1"),
     "resource delete": ("/msg/1 --yes", "resource delete", "/msg/1"),
+    "alarm ack": ("{alarm}", "alarm ack", "alarm {alarm}, quota, device 1"),
     "subscription end": ("/edev/1/sub/1", "subscription end", "/edev/1/sub/1"),
     "poll-rate": ("60", "rate set", "poll"),
     "post-rate": ("60 --device one", "rate set", "post"),
@@ -154,6 +155,7 @@ LOOKS = {
     "ev sessions": "",
     "responses": "",
     "alarm list": "",
+    "alarm conditions": "",
     "clock show": "",
     "readings": "one",
     "audit tail": "",
@@ -297,6 +299,7 @@ def make_street(peer: Any) -> None:
     assert device.post("/edev/1/sub", "Subscription", {
         "subscribedResource": "/derp", "encoding": 0, "level": "+S1", "limit": 1,
         "notificationURI": "https://10.0.0.1/n"}).status == 201
+    alarms.raise_alarm("quota", "device 1", "17 requests, 16 are allowed")
     lastcontact.flush()
     enrolment.enrol(peers.lfdi(7), name="fleet", kind=enrolment.AGGREGATOR)
     create_order("solar", 600, limit=50.0)
@@ -328,6 +331,7 @@ def filled(words: str, folder: Path) -> str:
         tariff=folder / "tariff.csv",
         message_program=SAMPLES / "MessagingProgram.xml",
         order=order,
+        alarm=AlarmRecord.get().id,
         next=DispatchOrder.select(fn.max(DispatchOrder.id)).scalar() + 1,
         plan=plan,
         next_plan=plan + 1,

@@ -1,4 +1,4 @@
-"""When devices were last in contact is written later; nothing of it is lost while the database is away."""
+"""What requests noted is written later; nothing of it is lost while the database is away."""
 from __future__ import annotations
 
 import time
@@ -8,6 +8,7 @@ import pytest
 
 from server.devices import lastcontact
 from server.models import Device
+from server.protocol import background
 from server.resources import sql
 from tests import peers
 from tests.conftest import NOON
@@ -18,8 +19,8 @@ class Ended(BaseException):
 
 
 @pytest.mark.parametrize("error, words", [
-    (peewee.InterfaceError("connection already closed"), "could not be written: connection already closed"),
-    (peewee.OperationalError("server closed the connection"), "could not be written: server closed"),
+    (peewee.InterfaceError("connection already closed"), "could not be done: connection already closed"),
+    (peewee.OperationalError("server closed the connection"), "could not be done: server closed"),
     (peewee.DataError("integer out of range"), "writing last contacts")])
 def test_the_thread_goes_on_and_loses_nothing(
     device: peers.Peer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception,
@@ -41,9 +42,9 @@ def test_the_thread_goes_on_and_loses_nothing(
     real = sql.execute
     monkeypatch.setattr(time, "sleep", sleep)
     monkeypatch.setattr(sql, "execute", execute)
-    monkeypatch.setattr(lastcontact, "discard_connection", lambda: None)
+    monkeypatch.setattr(background, "discard_connection", lambda: None)
     lastcontact.record(device.lfdi)
     with pytest.raises(Ended):
-        lastcontact._run()
+        background._run()
     assert Device.get(lfdi=device.lfdi).last_contact_at == NOON
     assert words in caplog.text

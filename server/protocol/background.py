@@ -1,0 +1,63 @@
+"""What a process of the device interface does beside requests, every few seconds: it writes what they noted.
+
+A GET must not write to the database.
+"""
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+
+from server import clock, logs, timekeeping
+from server.devices import endingcertificates, lastcontact
+from server.models import discard_connection
+from server.models.unavailable import DATABASE_ERRORS, reason
+from server.monitoring import notices, presence
+
+INTERVAL_S = 5  # of the clock
+_LEAST_S = 0.1  # of the system's clock, however fast that of the program goes
+log = logging.getLogger(__name__)
+
+
+def start() -> None:
+    """Do so in this process and in all that are forked from it later."""
+    _start_thread()
+    os.register_at_fork(after_in_child=_start_thread)
+
+
+def _start_thread() -> None:
+    threading.Thread(target=_run, name="background", daemon=True).start()
+
+
+def _run() -> None:
+    while True:
+        time.sleep(max(_LEAST_S, INTERVAL_S / max(clock.rate(), 1.0)))
+        for action, task in TASKS.items():
+            try:
+                task()
+            except DATABASE_ERRORS as error:
+                log.warning("%s could not be done: %s", action, reason(error))
+                discard_connection()
+            except Exception:
+                logs.unexpected(log, action)  # the thread goes on
+
+
+def _follow_clock() -> None:
+    if clock.system.is_suspect:
+        timekeeping.follow_decision()
+
+
+def _watch_worker() -> None:
+    """Look whether a worker runs; while none does, tell people of alarms in its place."""
+    if presence.watch():
+        notices.deliver_due()
+
+
+TASKS: dict[str, Callable[[], None]] = {
+    "writing last contacts": lastcontact.flush,
+    "following the clock": _follow_clock,
+    "telling of certificates": endingcertificates.flush,
+    "watching the worker": _watch_worker,
+}
