@@ -7,7 +7,7 @@ from typing import Any
 from server.devices import access
 from server.devices.requestcontext import Changed, Created, Fragment, ListPage, RequestContext, Result
 from server.errors import Refused
-from server.resources import links, refresh, retrieve, schema, store, table
+from server.resources import draft, links, refresh, retrieve, schema, store, table
 
 Data = dict[str, Any]
 
@@ -22,6 +22,8 @@ def get(context: RequestContext) -> Result:
     document = retrieve.single(context.href, reader, context.variant)
     if document is None:
         raise Refused(404, access.NOT_THERE)
+    if context.variant.draft:
+        _check_expressed(context)
     return Fragment(document.kind, document.body)
 
 
@@ -30,12 +32,33 @@ def _list(context: RequestContext) -> ListPage:
     parent, active = context.href, row.of is not None
     if row.of:
         parent = f"{owner}/{table.rows[row.of].path.rpartition('/')[2]}"
-    page = context.page(
-        retrieve.Selection(parent, active, mixed=not owner or row.name in access.SHARED_LISTS))
+    if context.variant.draft and row.name in draft.PARTIAL_LISTS:
+        page = _expressed(context)
+    else:
+        page = context.page(
+            retrieve.Selection(parent, active, mixed=not owner or row.name in access.SHARED_LISTS))
     # A caller that sees an item sees its list. Only for an empty one the owner has to be looked up.
     if not page.all and owner and not retrieve.visible(owner, context.caller.lfdi):
         raise Refused(404, access.NOT_THERE)
     return ListPage(row.element, page)
+
+
+def _expressed(context: RequestContext) -> retrieve.Page:
+    """Return the requested page of a list without the items of which the draft has nothing."""
+    item = table.item(context.match.row.name)
+    items = [found for found in retrieve.seen(context.href, context.caller.lfdi)
+             if item is not None and draft.expresses(item.name, found.submitted)]
+    start, _, limit = context.list_parameters
+    return retrieve.page_of(items[start:start + limit], len(items), context.variant)
+
+
+def _check_expressed(context: RequestContext) -> None:
+    """Refuse (404) a document of which the draft has nothing."""
+    if table.rows.get(f"{context.match.row.name}List", context.match.row).name not in draft.PARTIAL_LISTS:
+        return
+    document = store.get(context.href)
+    if document is None or not draft.expresses(document.kind, document.submitted):
+        raise Refused(404, access.NOT_THERE)
 
 
 def shows_enrolment(context: RequestContext, result: Result) -> bool:

@@ -36,6 +36,13 @@ def _program_count(changes: list[Change]) -> None:
         (change.audience for change in changes)))
 
 
+@after("PUT", "DERCurve")
+def _curve_count(change: Change) -> None:
+    """Update the program of a curve: its link counts what the draft has a type for, if that is what is
+    stored."""
+    store.touch(table.parent(table.parent(change.href)))
+
+
 @after("POST", "UsagePoint")
 @after("PUT", "UsagePoint")
 @after("DELETE", "UsagePoint")

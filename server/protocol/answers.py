@@ -78,8 +78,11 @@ def empty(status: int, location: str = "") -> Answer:
     return Answer(status, length | ({"Location": location} if location else {}))
 
 
-def error(refused: Refused) -> Answer:
-    """Return an `<Error>`. The message is a comment in it, since the type has no element for it."""
+def error(refused: Refused, in_draft: bool = False) -> Answer:
+    """Return an `<Error>`, in the namespace of 2018 or of the draft.
+
+    The message is a comment in it, since the type has no element for it.
+    """
     code = refused.reason_code
     data: dict[str, int] = {
         "reasonCode": REASON_CODES.get(refused.status, ReasonCode.VALUES) if code is None else code}
@@ -88,7 +91,7 @@ def error(refused: Refused) -> Answer:
         data["maxRetryDuration"] = int(retry)
     why = refused.why if len(refused.why) <= MAX_REASON else f"{refused.why[:MAX_REASON]} …"
     fragment = codec.fragment("Error", data).replace(b">", b">" + _comment(why), 1)
-    body = codec.wrap("Error", fragment)
+    body = codec.wrap("Error", fragment, variants.DRAFT if in_draft else variants.PLAIN)
     headers = {**refused.headers, "Content-Type": SEP_XML, "Content-Length": str(len(body))}
     return Answer(refused.status, headers, body)
 

@@ -19,7 +19,9 @@ from server.models.diskfull import is_disk_full
 from server.models.unavailable import DATABASE_ERRORS, reason, verb
 from server.protocol import answers, views
 from server.protocol.answers import Answer
+from server.resources import profiles
 from server.resources.quotas import ALARM, OverQuota
+from server.resources.variants import OF_DRAFT
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -100,7 +102,8 @@ def _answer(request: LoggedRequest) -> Answer:
     if isinstance(refusal, OverQuota):
         _raise_alarm(refusal)
     _log_event(refusal, request.environ)
-    return answers.error(refusal)
+    peer = request.environ.get(identity.PEER)
+    return answers.error(refusal, peer is not None and profiles.last_known(peer.lfdi) == OF_DRAFT)
 
 
 def _log_event(refusal: Refused, environ: WSGIEnvironment) -> None:

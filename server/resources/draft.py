@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from server.resources import schema
 from server.resources.codes import DERControlType, DERCurveType
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 NAMESPACE = "http://ieee.org/2030.5"
 _DECLARATION = re.compile(rb"""(xmlns(?::[\w.-]+)?\s*=\s*)(["'])http://ieee\.org/2030\.5\2""")
 _RESERVED_CURVE = 255  # of what the draft has no curve type for
+PARTIAL_LISTS = frozenset({"DERCurveList"})
+"""Lists of which the draft may not have all items, see `expresses`."""
 _TAG = f"{{{SEP}}}"
 
 # The bits of modesSupported and modesEnabled, and the values of curveType, in the draft's order.
@@ -129,6 +131,11 @@ TABLE: Mapping[str, list[Part]] = {
                "FlowReservationRequestListLink", "FlowReservationResponseListLink",
                "FunctionSetAssignmentsListLink", "RegistrationLink", "SubscriptionListLink")],
 }
+
+
+def expresses(kind: str, data: Mapping[str, Any]) -> bool:
+    """Return whether the draft has something for a document: it has no may-trip curves, for instance."""
+    return kind != "DERCurve" or data.get("curveType") in _CURVE_TYPES
 
 
 def is_draft(body: bytes) -> bool:

@@ -1,12 +1,15 @@
 """The links of documents, with the number of items of the lists that they lead to."""
 from __future__ import annotations
 
+from collections import Counter as Tally
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from server.resources import documents, hooks, links, sql, table
+from server.models import Document
+from server.resources import documents, draft, hooks, links, sql, table
+from server.resources.variants import Variant
 from server.units import Href
 
 Data = dict[str, Any]
@@ -14,14 +17,14 @@ Counter = Callable[[list[Href]], dict[Href, int | None]]
 Chooser = Callable[[list[Href]], Collection[Href]]
 
 
-def links_of(kinds: dict[Href, str]) -> dict[Href, Data]:
-    """Return the links of documents, by their hrefs; `kinds` are theirs.
+def links_of(kinds: dict[Href, str], variant: Variant) -> dict[Href, Data]:
+    """Return the links of documents in a variant, by their hrefs; `kinds` are theirs.
 
     A statement reads them for many documents.
     """
     listed: dict[Href, Href] = {}  # by what a link leads to, the list whose items it counts
     active: dict[Href, Href] = {}  # and those of which it counts the active ones
-    counted_by: dict[Counter, list[Href]] = defaultdict(list)
+    expressedby: dict[Counter, list[Href]] = defaultdict(list)
     chosen_by: dict[Chooser, list[Href]] = defaultdict(list)
     parents = []
     for href, kind in kinds.items():
@@ -33,14 +36,14 @@ def links_of(kinds: dict[Href, str]) -> dict[Href, Data]:
             chooser = hooks.instead_of("LINK", link.row.name)
             if chooser:
                 chosen_by[chooser].append(target)
-            counter = hooks.instead_of("COUNT", link.row.name)
+            counter = _counter(link.row.name, variant)
             if counter:
-                counted_by[counter].append(target)
+                expressedby[counter].append(target)
             elif link.row.is_list:
                 source = f"{href}/{table.source(link.row).path.rpartition('/')[2]}"
                 (listed if link.row.of is None else active)[target] = source
     counts: dict[Href, int | None] = {}
-    for counter, targets in counted_by.items():
+    for counter, targets in expressedby.items():
         counts |= dict.fromkeys(targets) | counter(targets)
     for sources, condition in ((listed, documents.LISTED), (active, documents.ACTIVE)):
         found = _counts(sources.values(), condition)
@@ -62,6 +65,29 @@ def _unlinked(chosen_by: Mapping[Chooser, list[Href]], counts: Mapping[Href, int
 def _counts(lists: Iterable[Href], condition: str) -> dict[Href, int]:
     return dict(sql.among(f"SELECT parent, count(*) FROM document WHERE parent IN ({{}}) AND {condition} "
                           "GROUP BY parent", lists))
+
+
+def _counter(list_name: str, variant: Variant) -> Counter | None:
+    """Return what counts the items of a list in a variant, where that is not all that are listed."""
+    return _expressed if variant.draft and list_name in draft.PARTIAL_LISTS else hooks.instead_of(
+        "COUNT", list_name)
+
+
+def _expressed(lists: list[Href]) -> dict[Href, int | None]:
+    """Return of how many items of lists the draft has something."""
+    read = Document.submitted.python_value
+    expressed = Tally(parent for parent, kind, submitted in sql.among(
+        f"SELECT parent, kind, submitted FROM document WHERE parent IN ({{}}) AND {documents.LISTED}", lists)
+        if draft.expresses(kind, read(submitted)))
+    return {parent: expressed[parent] for parent in lists}
+
+
+@lru_cache(maxsize=None)
+def has_own_counts(kind: str, variant: Variant) -> bool:
+    """Return whether documents of a kind have links in one variant alone, or with another count there: that
+    is not in the body that is stored, so that nothing tells when it has changed."""
+    return any(link.edition == 2023 or variant.draft and link.row.name in draft.PARTIAL_LISTS
+               for link in links.link_rows(kind))
 
 
 @lru_cache(maxsize=None)

@@ -41,6 +41,11 @@ def of(lfdi: Lfdi) -> str:
     return _own.get(lfdi) or settings.profile
 
 
+def last_known(lfdi: Lfdi) -> str:
+    """Return the profile of a device as it was last read: also where the database does not answer."""
+    return _own.get(lfdi) or settings.profile
+
+
 def _read() -> None:
     """Read the devices with a profile of their own, if there has been a change."""
     global _own, _version, _read_at

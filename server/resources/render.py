@@ -81,7 +81,7 @@ def _write(
     timed: list[Timed], check: bool = False, bounded: bool = False, same: Container[Href] = ()
 ) -> list[Href]:
     """Render and write what is new or has changed; return the hrefs."""
-    links_of = linkcounts.links_of({draft.href: draft.kind for draft, _, _ in timed})
+    links_of = linkcounts.links_of({draft.href: draft.kind for draft, _, _ in timed}, profiles.default())
     derived = derive((draft.kind, draft.href, draft.submitted) for draft, _, _ in timed)
     writers = {kind: bulkcodec.Writer(kind) for kind in {draft.kind for draft, _, _ in timed}}
     changed: list[tuple[Data, Document | None]] = []
@@ -179,7 +179,7 @@ def _body(
 
 def check(document: Document) -> None:
     """Validate a stored document. Refused (400)."""
-    links_of = linkcounts.links_of({document.href: document.kind})[document.href]
+    links_of = linkcounts.links_of({document.href: document.kind}, WHOLE)[document.href]
     writer = bulkcodec.Writer(document.kind)
     codec.check(document.kind, in_variant(document, links_of, None, WHOLE, writer, clock.now()).body)
 

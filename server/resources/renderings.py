@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from server import clock
-from server.resources import bulkcodec, documents, linkcounts, links, render
+from server.resources import bulkcodec, documents, linkcounts, render
 from server.resources.render import Rendered
 from server.resources.variants import Variant
 from server.units import Href, Instant
@@ -42,7 +41,8 @@ def bodies(rows: Sequence[Row], variant: Variant) -> list[bytes]:
     found = [_find((row[_HREF], variant), source, now) for row, source in zip(rows, sources, strict=True)]
     made = _make([row for row, body in zip(rows, found, strict=True) if body is None], variant, now)
     for row, source in zip(rows, sources, strict=True):
-        if row[_HREF] in made and not _has_own_counts(row[_KIND]):
+        if row[_HREF] in made and not linkcounts.has_own_counts(
+                row[_KIND], variant):
             _keep((row[_HREF], variant), _Rendering(source, *made[row[_HREF]]))
     return [made[row[_HREF]].body if body is None else body for row, body in zip(rows, found, strict=True)]
 
@@ -71,16 +71,9 @@ def _keep(key: _Key, rendering: _Rendering) -> None:
 
 def _make(rows: Sequence[Row], variant: Variant, now: Instant) -> dict[Href, Rendered]:
     found = [documents.of_row(row) for row in rows]
-    links_of = linkcounts.links_of({document.href: document.kind for document in found})
+    links_of = linkcounts.links_of({document.href: document.kind for document in found}, variant)
     writers = {kind: bulkcodec.Writer(kind) for kind in {document.kind for document in found}}
     derived = render.derive((document.kind, document.href, document.submitted) for document in found)
     return {document.href: render.in_variant(
         document, links_of[document.href], derived.get(document.href), variant, writers[document.kind], now)
         for document in found}
-
-
-@lru_cache(maxsize=None)
-def _has_own_counts(kind: str) -> bool:
-    """Return whether documents of a kind have links in one edition alone: what these count is not in the
-    body that is stored, so that nothing tells when it has changed."""
-    return any(link.edition == 2023 for link in links.link_rows(kind))

@@ -56,6 +56,7 @@ _BY_LEVEL: dict[str, dict[str, Variant]] = {
 }
 PROFILES: Mapping[str, Mapping[str, Variant]] = _BY_LEVEL
 CSIP_AUS = "csip-aus"
+OF_DRAFT = "draft"
 _LEVEL = re.compile(r";\s*level\s*=\s*\"?([+-]?)s(\d)", re.IGNORECASE)
 
 

@@ -11,9 +11,11 @@ import pytest
 
 from server.config import settings
 from server.devices import enrolment
+from server.grid.controls import defaultcontrols
 from server.grid.groups import virtualders
 from server.models import Device
 from server.resources import numbering, store
+from server.resources.codes import DERCurveType
 from tests.conftest import NOON, on_sqlite
 from tests.peers import Peer, lfdi
 from tests.schemas.editions import SEP, validator
@@ -218,3 +220,45 @@ def test_a_device_of_the_draft_is_spoken_to_in_its_words(device: Peer, control: 
     assert device.get("/edev/1/der/1/dercap").data["rtgMaxW"]["value"] == 5000
     assert b"<rtgW>" in device.get("/edev/1/der/1/dercap").body
     assert store.get("/edev/1/der/1/dercap").submitted["modesSupported"] == "00100000"
+
+
+@on_sqlite
+def test_a_refusal_is_in_the_words_of_the_draft_too(device: Peer, peer: Callable[[int], Peer]) -> None:
+    enrolment.update(Device.get(), "draft")
+    device.get("/tm")
+    for method, href in (("GET", "/nowhere"), ("PUT", "/tm"), ("GET", "/edev?s=x")):
+        root = etree.fromstring(device.request(method, href).body)
+        assert root.tag == "{http://ieee.org/2030.5}Error" and root[-1].tag.startswith("{http://ieee.org/")
+    assert etree.fromstring(peer(2).get("/nowhere").body).tag == f"{{{SEP}}}Error"
+
+
+@pytest.mark.parametrize("of_server", [False, True])
+@on_sqlite
+def test_the_draft_is_not_shown_curves_that_it_has_no_type_for(device: Peer, of_server: bool) -> None:
+    """A may-trip curve is neither listed, nor counted by the list or the link to it, nor there."""
+    program = virtualders.create("all", members=["one"])["program"]
+    if of_server:
+        settings.profile = "draft"
+    else:
+        enrolment.update(Device.get(), "draft")
+    hrefs = [defaultcontrols.add_curve("all", {
+        "curveType": kind, "CurveData": [{"xvalue": 95, "yvalue": 44}], "xMultiplier": 0, "yMultiplier": 0,
+        "yRefType": reference})["href"] for kind, reference in (
+            (DERCurveType.opModVoltVar, 2), (DERCurveType.opModLVRTMayTrip, 4),
+            (DERCurveType.opModLVRTMustTrip, 4))]
+
+    def counts() -> tuple[int, int, int]:
+        listed = device.get(f"{program}/dc?l=9").data
+        assert len(listed.get("DERCurve", [])) == listed["results"]
+        return device.get(program).data["DERCurveListLink"]["all"], listed["all"], listed["results"]
+
+    assert counts() == (2, 2, 2)
+    pages = [device.get(f"{program}/dc?s={start}&l=1").data for start in range(3)]
+    assert [(page["all"], page["results"]) for page in pages] == [(2, 1), (2, 1), (2, 0)]
+    assert [device.get(href).status for href in hrefs] == [200, 404, 200]
+    curve = store.get(hrefs[0]).submitted
+    store.put(hrefs[0], {**curve, "curveType": int(DERCurveType.opModLVRTMayTrip), "yRefType": 4})
+    assert counts() == (1, 1, 1)
+    if not of_server:
+        enrolment.update(Device.get(), "")
+        assert counts() == (3, 3, 3)

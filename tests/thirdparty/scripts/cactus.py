@@ -83,7 +83,7 @@ async def run(job: dict[str, Any], test: dict[str, Any]) -> None:
             async with asyncio.timeout(test["limit_s"]), setup_and_teardown(context):
                 result = await execute_for_context(context)
         except TimeoutError:
-            late = f"it was not over after {job['limit_s']} s"
+            late = f"it was not over after {test['limit_s']} s"
         evaluation = ResultsEvaluation(context, result)
         say(test=test["id"], passed=evaluation.has_passed(), about=context.test_procedure.description,
             steps=f"{evaluation.total_steps_passed}/{steps}",
