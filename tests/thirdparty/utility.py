@@ -13,9 +13,9 @@ Client = Mapping[str, Any]
 Parameters = dict[str, Any]
 Command = Callable[..., Any]
 
-AGGREGATOR, DURATION_S, WAIT_S = "aggregator", 3600, 60
-"""The kind of client that acts for others, how long a control lasts, and when a scheduled one begins, where a
-procedure does not say."""
+AGGREGATOR, DURATION_S, WAIT_S, PRIMACY = "aggregator", 3600, 60, 20
+"""The kind of client that acts for others, and, where a procedure does not say it, how long a control lasts,
+when a scheduled one begins, and what primacy a program has."""
 _OF_AUSTRALIA = ("opModImpLimW", "opModExpLimW", "opModGenLimW", "opModLoadLimW")
 _COMPARED = "S-OPT-"
 """Clients of procedures that compare the ConnectionPoint with what the operator knows."""
@@ -51,7 +51,8 @@ class Utility:
             if client["id"].startswith(_COMPARED):
                 options += ["--label", f"connection_point={client['nmi']}"]
             self.command("enrol", client["lfdi"], "--pin", str(client["pin"]), *options)
-        self._program(client, client["id"], None)
+        if not client["assigns"]:       # else it asks for each assignment, and counts them
+            self._program(client, client["id"], None)
 
     def _program(self, client: Client, name: str, primacy: int | None) -> None:
         """Make a virtual DER with this client in it, once; put the client in again if it was removed."""
@@ -68,13 +69,14 @@ class Utility:
         self._program(client, f"{client['id']} {parameters.get('annotation', '')}", parameters.get("primacy"))
 
     def _ensure_der_program(self, client: Client, parameters: Parameters) -> None:
-        """An assignment leads to its program already; a program of no assignment is one of its own."""
-        name = f"{client['id']} {parameters.get('fsa_annotation', '')}"
-        if name in self.vders[client["id"]] and parameters.get("primacy") is not None:
-            self.command("vder", "update", name, "--primacy", str(parameters["primacy"]))
-            self.vders[client["id"]][name] = parameters["primacy"]
+        """An assignment leads to its program already, which changes, so that subscribers hear of it; a
+        program of no assignment is one of its own."""
+        name, primacy = f"{client['id']} {parameters.get('fsa_annotation', '')}", parameters.get("primacy")
+        if name in self.vders[client["id"]]:
+            self.vders[client["id"]][name] = primacy
+            self.command("vder", "update", name, "--primacy", str(PRIMACY if primacy is None else primacy))
         else:
-            self._program(client, name, parameters.get("primacy"))
+            self._program(client, name, primacy)
 
     def _ensure_der_control_list(self, client: Client, parameters: Parameters) -> None:
         """Every program has one, to which its members may subscribe."""

@@ -40,8 +40,10 @@ class Operator:
         client = context.client_config_for(instruction.client)
         self.asked += 1
         self.waiting[self.asked] = answer = asyncio.get_running_loop().create_future()
-        say(ask=self.asked, instruction=str(instruction.type), client=asdict(client),
-            parameters=instruction.parameters)
+        assigns = any("ensure-fsa" == str(later.type) for planned in context.test_procedure.steps
+                      for later in planned.admin_instructions or [])
+        say(ask=self.asked, instruction=str(instruction.type), parameters=instruction.parameters,
+            client={**asdict(client), "assigns": assigns})
         error = await answer
         return ActionResult.skip_step(error) if error else ActionResult.done()
 
