@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 
 import click
 
@@ -27,35 +28,42 @@ def gunicorn() -> list[str]:
 
 def prepare() -> dict[str, str]:
     """Make the database ready and set the clock's pace for every process; their environment."""
-    from server.devices import enddevices
     from server.grid.groups import assignments
-    from server.resources import outbox, pollrates, store
+    from server.resources import pollrates
     common.open_database(create=True)
     if settings.clock:
         clock.follow(settings.clock)
         settings.clock = clock.spec()
-    _save("clock", settings.clock)
-    if _save("rates", pollrates.general()):
-        with store.transaction():
-            store.apply_rates()
-            outbox.rates_changed()
-    if _save("profile", settings.profile):
-        store.reindex()
-        enddevices.add_connection_points()
-    if _save("assignments", settings.assignments):
-        assignments.reassign()
+    _follow("clock", settings.clock, lambda: None)
+    _follow("rates", pollrates.general(), _apply_rates)
+    _follow("profile", settings.profile, _apply_profile)
+    _follow("assignments", settings.assignments, assignments.reassign)
     common.close()
     return settings.environment()
 
 
-def _save(name: str, value: str) -> bool:
-    """Save a value under a name in the database; whether it is another than before."""
+def _follow(name: str, value: str, task: Callable[[], object]) -> None:
+    """Do a task where a value is another than the one that the database has under a name, and then save it:
+    what is interrupted is done, or goes on, at the next start."""
     from server.models import KeyValue
-    if KeyValue.select().where((KeyValue.name == name) & (KeyValue.value == value)).exists():
-        return False
-    KeyValue.insert(name=name, value=value).on_conflict(
-        conflict_target=[KeyValue.name], update={KeyValue.value: value}).execute()
-    return True
+    if not KeyValue.select().where((KeyValue.name == name) & (KeyValue.value == value)).exists():
+        task()
+        KeyValue.insert(name=name, value=value).on_conflict(
+            conflict_target=[KeyValue.name], update={KeyValue.value: value}).execute()
+
+
+def _apply_rates() -> None:
+    from server.resources import outbox, store
+    with store.transaction():
+        store.apply_rates()
+        outbox.rates_changed()
+
+
+def _apply_profile() -> None:
+    from server.devices import enddevices
+    from server.resources import store
+    store.render_all(settings.profile)
+    enddevices.add_connection_points()
 
 
 @click.command("init")

@@ -15,7 +15,8 @@ from server import clock
 from server.config import settings
 from server.devices import access, identity
 from server.errors import Refused
-from server.models import EVERYONE, JSON, Audience, Device, among
+from server.models import EVERYONE, JSON, Audience, Device, among, pages
+from server.models.base import CHUNK
 from server.resources import documents, profiles, sql, store, table
 from server.resources.hooks import Change, after, after_all, before, rebuild, seed
 from server.resources.variants import CSIP_AUS
@@ -59,12 +60,12 @@ def href(device: Device) -> Href:
 
 def add_connection_points(numbers: Iterable[int] | None = None) -> None:
     """Give devices, by their numbers, a ConnectionPoint that says nothing yet, where their profile is that of
-    CSIP-AUS; all devices without numbers."""
-    query = Device.select(Device.id, Device.profile)
-    devices = query if numbers is None else among(query, Device.id, numbers)
-    row = table.rows[CONNECTION_POINT]
-    store.add_placeholders({row.href(device=device.id): CONNECTION_POINT
-                            for device in devices if _is_csip_aus(device.profile)})
+    CSIP-AUS; all devices without numbers, in transactions of CHUNK."""
+    query, row = Device.select(Device.id, Device.profile), table.rows[CONNECTION_POINT]
+    for devices in pages.rows(query, Device.id, CHUNK) if numbers is None else [
+            among(query, Device.id, numbers)]:
+        store.add_placeholders({row.href(device=device.id): CONNECTION_POINT
+                                for device in devices if _is_csip_aus(device.profile)})
 
 
 def _is_csip_aus(profile: str) -> bool:

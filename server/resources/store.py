@@ -18,13 +18,13 @@ from server.resources import (audiences, creation, documents, hooks, linkcounts,
 from server.resources.codes import EventStatus
 from server.resources.eventlists import Draft, Period
 from server.resources.hooks import Change
-from server.resources.reindexing import apply_rates, reindex
+from server.resources.reindexing import apply_rates, reindex, render_all
 from server.resources.transactions import touch, transaction
 from server.units import Href
 
 __all__ = ["INHERIT", "add", "add_all", "add_placeholders", "apply_rates", "cancel", "cancel_all", "discard",
-           "find", "get", "items", "post", "put", "put_all", "reevaluate", "reindex", "remove", "touch",
-           "transaction"]
+           "find", "get", "items", "post", "put", "put_all", "reevaluate", "reindex", "remove", "render_all",
+           "touch", "transaction"]
 Data = dict[str, Any]
 INHERIT = object()
 

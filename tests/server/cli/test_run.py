@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -9,7 +10,7 @@ from click.testing import CliRunner
 from server import clock, models
 from server.cli import main, run
 from server.config import settings
-from server.resources import store
+from server.resources import reindexing, render, store
 from tests.peers import Peer
 
 
@@ -47,6 +48,35 @@ def test_nothing_is_rendered_again_without_need(device: Peer) -> None:
     models.Document.update(body=b">untouched").where(models.Document.href == "/edev/1/dstat").execute()
     prepare()
     assert models.Document.get_by_id("/edev/1/dstat").body == b">untouched"
+
+
+def test_another_profile_is_rendered_in_parts_and_goes_on_where_it_was_interrupted(
+    device: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare()
+    settings.profile = "2030.5-2023"
+    monkeypatch.setattr(reindexing, "CHUNK", 3)
+    parts: list[list[str]] = []
+
+    def rerender(hrefs: list[str]) -> list[str]:
+        if len(parts) == 2:
+            raise KeyboardInterrupt
+        parts.append(hrefs)
+        return render.rerender(hrefs)
+
+    monkeypatch.setattr(reindexing, "render", SimpleNamespace(rerender=rerender))
+    with pytest.raises(KeyboardInterrupt):
+        prepare()
+    monkeypatch.setattr(reindexing, "render", SimpleNamespace(
+        rerender=lambda hrefs: (parts.append(hrefs), render.rerender(hrefs))[1]))
+    prepare()
+    rendered = [href for part in parts for href in part]
+    assert max(map(len, parts)) == 3 and len(rendered) == len({*rendered})  # the third part was begun anew
+    assert {*rendered} == {document.href for document in models.Document.select()}
+    assert store.reindex() == 0
+    parts.clear()
+    prepare()
+    assert not parts
 
 
 @pytest.mark.parametrize("words", ["device list", "vder create A", "work --once", "audit tail"])
