@@ -12,11 +12,12 @@ from typing import TypedDict
 from server import audit, clock
 from server.devices import access, enddevices
 from server.errors import Refused
-from server.models import EVERYONE, Device
+from server.models import EVERYONE, Device, chunked
 from server.resources import documents, outbox, sql, store
 from server.resources.hooks import Change, before, rebuild
 from server.units import Lfdi
 
+TOGETHER = 500  # devices that are moved in one transaction
 # Of rows whose audience is a device: that somebody else has no part in it any more.
 _STALE = ("lfdi <> audience AND NOT EXISTS (SELECT 1 FROM device d WHERE d.lfdi = audience.audience "
           f"AND d.manager = audience.lfdi AND d.state = '{Device.ENROLLED}')")
@@ -107,6 +108,13 @@ def managed(aggregator: Device) -> list[Device]:
 def release(aggregator: Device) -> None:
     """Let nobody act any more for the devices that an aggregator managed."""
     _hand_over(managed(aggregator), "")
+
+
+def release_in_parts(device: Device) -> None:
+    """Do what `release` does before the device is removed or becomes something else, in transactions of
+    TOGETHER devices; nothing where it is no aggregator. What is interrupted goes on the next time."""
+    if device.kind == access.AGGREGATOR:
+        move_all(chunked(managed(device), TOGETHER), None)
 
 
 @before("DELETE", "EndDevice")

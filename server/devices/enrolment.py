@@ -147,11 +147,17 @@ def restore(device: Device) -> None:
     suspend(device, False)
 
 
-@audit.audited("device label", "{lfdi} {name}", state=_state)
 def relabel(
     device: Device, labels: dict[str, str | None], name: str | None = None, kind: str | None = None
 ) -> None:
     """Set labels (None removes one), name or kind; the virtual DERs of the device follow at once."""
+    if kind is not None and kind != AGGREGATOR:
+        aggregators.release_in_parts(device)
+    _relabel(device, labels, name, kind)
+
+
+@audit.audited("device label", "{lfdi} {name}", state=_state)
+def _relabel(device: Device, labels: dict[str, str | None], name: str | None, kind: str | None) -> None:
     changed = renamed(device, labels, name, kind)
     relabel_all([changed])
     device.__data__.update(changed.__data__)
@@ -206,7 +212,13 @@ def _category(kind: str) -> DeviceCategory | None:
     return CATEGORIES.get("".join(filter(str.isalnum, kind.lower())))
 
 
-@audit.audited("device remove", "{lfdi} {name}", state=_state)
 def remove(device: Device) -> None:
-    """Remove a device and everything that it has submitted; its readings stay."""
+    """Remove a device and everything that it has submitted; its readings stay. Nobody acts for the devices of
+    an aggregator from then on."""
+    aggregators.release_in_parts(device)
+    _remove(device)
+
+
+@audit.audited("device remove", "{lfdi} {name}", state=_state)
+def _remove(device: Device) -> None:
     store.remove(href(device))

@@ -34,8 +34,9 @@ def import_file(
 ) -> BillsImport:
     """Import bills from a CSV file: device, start, end, and bill, value, charge and other columns by name.
 
-    All of them or, if anything is wrong, none. Once more it changes nothing: accounts, agreements, periods
-    and readings are found again by their numbers, names and times; a set of readings is what the file says.
+    None of them if anything is wrong. Once more it changes nothing: accounts, agreements, periods and
+    readings are found again by their numbers, names and times; a set of readings is what the file says. A
+    long file is written some accounts at a time; if it is interrupted, import it again.
     """
     elements = {"description": supplier, "phone": supplier_phone, "email": supplier_email,
                 "web": supplier_web}

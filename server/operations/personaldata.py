@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 from server import audit
-from server.devices import personaldata
+from server.devices import aggregators, personaldata
 from server.devices.personaldata import DeviceExport, Erasure, Subject
 from server.operations.declaration import DeviceName, DryRun, Role
 from server.operations.devices import device
@@ -39,6 +39,8 @@ def erase(device: DeviceName, *, dry_run: DryRun = False) -> ErasedDevice:
     leads back from. The audit log keeps its entries.
     """
     about = personaldata.subject(device)
+    if about.device is not None and not dry_run:
+        aggregators.release_in_parts(about.device)
     with dryrun.transaction(dry_run):
         return _erase(about, dry_run=dry_run)
 

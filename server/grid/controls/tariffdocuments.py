@@ -76,18 +76,26 @@ def read(profiles: Iterable[Document]) -> list[TariffTree]:
     return [TariffTree(profile.href, profile.submitted, of_profile[profile.href]) for profile in chosen]
 
 
-def ensure(vder: VirtualDER, rate_code: str, currency: str | None) -> TariffTree:
-    """Return the tariff of a virtual DER with this rate code, which is made where there is none yet.
+def existing(vder: VirtualDER, rate_code: str, currency: str | None) -> TariffTree | None:
+    """Return the tariff of a virtual DER with this rate code, None where there is none yet.
 
     Refused (400) where the currency is none, (409) where the tariff has another.
     """
     number = _currency(currency)
-    audience = assignments.audience(vder)
-    for profile in documents.own(PROFILES, audience):
+    for profile in documents.own(PROFILES, assignments.audience(vder)):
         if profile.submitted.get("rateCode", "") == rate_code:
             tariff = read([profile])[0]
             _check(tariff, number)
             return tariff
+    return None
+
+
+def ensure(vder: VirtualDER, rate_code: str, currency: str | None) -> TariffTree:
+    """Return what `existing` does, and make the tariff where there is none."""
+    tariff = existing(vder, rate_code, currency)
+    if tariff is not None:
+        return tariff
+    number = _currency(currency)
     content: Data = {
         "description": vder.name, "primacy": vder.primacy, "serviceCategoryKind": ServiceKind.ELECTRICITY,
         "pricePowerOfTenMultiplier": MULTIPLIER}
@@ -96,7 +104,7 @@ def ensure(vder: VirtualDER, rate_code: str, currency: str | None) -> TariffTree
     number = _currency(settings.currency) if number is None else number
     if number:
         content["currency"] = number
-    return find(store.add(PROFILE, PROFILES, content, audience))
+    return find(store.add(PROFILE, PROFILES, content, assignments.audience(vder)))
 
 
 def _currency(text: str | None) -> int | None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import nullcontext
+from itertools import zip_longest
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,11 +21,12 @@ from server.grid.series import pricespans, tarifffiles
 from server.grid.series.intervals import iso
 from server.grid.series.pricespans import PriceSpan, PublishedSpan
 from server.grid.series.tarifffiles import PriceScale
-from server.models import Document, VirtualDER, vder_of_audience
+from server.models import Document, VirtualDER, chunked, vder_of_audience
 from server.resources import documents, dryrun, refresh, sql, store, table
 from server.resources.codes import FlowDirection
 from server.units import Href, Instant, Seconds
 
+TOGETHER = 100  # prices of each direction that are published in one transaction
 NO_RESPONSE = 0  # every price of every device would be a Response; ask for them where they are needed
 DIRECTIONS: Mapping[int, str] = {DELIVERED: "delivered", RECEIVED: "received"}
 _THRESHOLDS = ("SELECT href FROM document WHERE kind = 'PriceResponseCfg' AND parent IN "
@@ -36,28 +39,63 @@ def _audited(result: PublishedTariff) -> dict[str, Any]:
     return {key: value for key, value in result.items() if key not in ("dry_run", "warnings", "addressed")}
 
 
-@audit.audited("tariff import", "{vder} {href}", answer=_audited)
 def put(
     vder: str | int | VirtualDER, text: str, source: str, *, unit: str = "kWh", currency: str | None = None,
     rate_code: str = "", dates: str | None = None, response_required: int = NO_RESPONSE, dry_run: bool = False
 ) -> PublishedTariff:
-    """Publish the prices of a CSV file (see `series.tarifffiles`) to a virtual DER, as a whole or not at all.
+    """Publish the prices of a CSV file (see `series.tarifffiles`) to a virtual DER.
 
     Where the file reaches, it takes the place of what is published; what it does not reach stays. Refused
-    (400, 404, 409) where anything does not fit.
+    (400, 404, 409) before anything is published where anything does not fit. A long file is published in
+    parts, the earliest prices first: up to some instant they are the new ones then, and from there on those
+    of before. What was interrupted goes on when it is imported again.
     """
     target = virtualders.find(vder)
-    with dryrun.transaction(dry_run):
-        tariff = tariffdocuments.ensure(target, rate_code, currency)
-        scale = PriceScale(tarifffiles.UNITS[unit], tariff.multiplier)
-        file = tarifffiles.read(text, source, ZoneInfo(settings.timezone), scale, dates)
-        spans = {DELIVERED: file.delivered, RECEIVED: file.received}
-        last = max(span.end for of_direction in spans.values() for span in of_direction)
-        if last <= clock.now():
-            raise Refused(400, f"{source}: the prices end at {iso(last)}, which is past")
-        warnings = [] if not file.rounded else [
-            f"{file.rounded} prices are rounded to {-tariff.multiplier} decimals per kWh"]
-        return _published(target, tariff, spans, response_required, warnings, dry_run)
+    multiplier = _multiplier(tariffdocuments.existing(target, rate_code, currency))
+    scale = PriceScale(tarifffiles.UNITS[unit], multiplier)
+    file = tarifffiles.read(text, source, ZoneInfo(settings.timezone), scale, dates)
+    spans = {DELIVERED: file.delivered, RECEIVED: file.received}
+    last = max(span.end for of_direction in spans.values() for span in of_direction)
+    if last <= clock.now():
+        raise Refused(400, f"{source}: the prices end at {iso(last)}, which is past")
+    warnings = [] if not file.rounded else [
+        f"{file.rounded} prices are rounded to {-multiplier} decimals per kWh"]
+    with dryrun.transaction(True) if dry_run else nullcontext():
+        return _joined([_import_part(target, rate_code, currency, part, response_required, warnings, dry_run)
+                        for part in _parts(spans)])
+
+
+def _multiplier(tariff: TariffTree | None) -> int:
+    return tariffdocuments.MULTIPLIER if tariff is None else tariff.multiplier
+
+
+def _parts(spans: Mapping[FlowDirection, list[PriceSpan]]) -> Iterator[dict[FlowDirection, list[PriceSpan]]]:
+    """Yield prices in parts of TOGETHER of each direction, in order of time."""
+    chunks = [[(direction, chunk) for chunk in chunked(of_direction, TOGETHER)]
+              for direction, of_direction in spans.items()]
+    for part in zip_longest(*chunks):
+        yield dict(filter(None, part))
+
+
+@audit.audited("tariff import", "{vder} {href}", answer=_audited)
+def _import_part(
+    vder: VirtualDER, rate_code: str, currency: str | None, spans: Mapping[FlowDirection, list[PriceSpan]],
+    response_required: int, warnings: list[str], dry_run: bool
+) -> PublishedTariff:
+    with store.transaction():
+        tariff = tariffdocuments.ensure(vder, rate_code, currency)
+        return _published(vder, tariff, spans, response_required, warnings, dry_run)
+
+
+def _joined(parts: list[PublishedTariff]) -> PublishedTariff:
+    """Return what was published in parts as one result."""
+    whole = parts[0]
+    whole["start"] = min(part["start"] for part in parts)
+    whole["end"] = max(part["end"] for part in parts)
+    whole["published"] = sum(part["published"] for part in parts)
+    whole["cancelled"] = sum(part["cancelled"] for part in parts)
+    whole["unchanged"] = sum(part["unchanged"] for part in parts)
+    return whole
 
 
 @audit.audited("tariff set", "{vder} {href}", answer=_audited)

@@ -82,6 +82,13 @@ class Account:
     agreements: dict[str, Agreement] = field(default_factory=dict)
     amounts: list[tuple[str, Decimal]] = field(default_factory=list)
 
+    @property
+    def size(self) -> int:
+        """How many readings and sums it has."""
+        return sum(len(agreement.periods) + sum(len(of_set) for quantity in agreement.quantities.values()
+                                                for of_set in quantity.sets.values())
+                   for agreement in self.agreements.values())
+
 
 class Owner(NamedTuple):
     """Whose an account is, as the file names it: a device, or a virtual DER."""

@@ -236,3 +236,29 @@ def test_an_aggregator_is_assigned_nothing_and_a_managed_device_subscribes_to_no
     assert "SubscriptionListLink" not in device
     virtualders.update("all", add=["old"])
     assert old.get("/edev/1").data["FunctionSetAssignmentsListLink"]["all"] == 1, "what it has is linked"
+
+
+@pytest.mark.parametrize("change", [
+    enrolment.remove, lambda device: enrolment.relabel(device, {}, kind="pv")])
+@on_sqlite
+def test_before_an_aggregator_goes_its_devices_are_handed_over_in_parts(
+    two: tuple[Peer, Peer], monkeypatch: pytest.MonkeyPatch, change: Callable[[Device], None]
+) -> None:
+    """What is interrupted leaves an aggregator with fewer devices, and goes on the next time."""
+    monkeypatch.setattr(aggregators, "TOGETHER", 1)
+    old, hand_over, parts = enrolment.find("old"), aggregators._hand_over, []
+
+    def interrupted(devices: list[Device], manager: str) -> None:
+        if parts:
+            raise KeyboardInterrupt
+        parts.append(devices)
+        hand_over(devices, manager)
+
+    monkeypatch.setattr(aggregators, "_hand_over", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        change(old)
+    assert listed(two[0]) == ["/edev/1", "/edev/4"] and not enrolment.find("d1").manager
+    monkeypatch.setattr(aggregators, "_hand_over", hand_over)
+    change(enrolment.find("old"))
+    assert not enrolment.find("d2").manager and enrolment.find("d3").manager == peers.lfdi(NEW)
+    assert store.reindex() == 0

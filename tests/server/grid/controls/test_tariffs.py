@@ -83,6 +83,39 @@ def test_a_flat_price_comes_back_after_a_peak(street: str, device: Peer) -> None
 
 
 @on_sqlite
+def test_a_long_file_is_published_in_parts_and_goes_on_where_it_was_interrupted(
+    street: str, device: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part leaves a price for every hour: the new ones up to some instant, then those of before."""
+    href = tariffs.set_price(street, 0.1, NOON + 2 * DAY)["href"]
+    monkeypatch.setattr(tariffs, "TOGETHER", 2)
+    publish = tariffs._published
+    parts: list[int] = []
+
+    def published(*arguments: Any) -> Any:
+        if len(parts) == 2:
+            raise KeyboardInterrupt
+        parts.append(len(arguments[2][tariffs.DELIVERED]))
+        return publish(*arguments)
+
+    def prices() -> list[list[float]]:
+        spans = tariffs.show(href, 2 * DAY)["intervals"]
+        hours = [NOON + hour * HOUR for hour in range(11, 18)]
+        return [[span["price"] for span in spans if span["start"] <= hour < span["end"]] for hour in hours]
+
+    text = file(0.2, 0.3, 0.4, 0.5, 0.6)
+    monkeypatch.setattr(tariffs, "_published", published)
+    with pytest.raises(KeyboardInterrupt):
+        tariffs.put(street, text, "t.csv")
+    assert parts == [2, 2] and prices() == [[0.1], [0.2], [0.3], [0.4], [0.5], [0.1], [0.1]]
+    monkeypatch.setattr(tariffs, "_published", publish)
+    done = tariffs.put(street, text, "t.csv")
+    assert (done["href"], done["published"], done["unchanged"]) == (href, 2, 4)
+    assert (done["start"], done["end"]) == (NOON + 12 * HOUR, NOON + 17 * HOUR)
+    assert prices() == [[0.1], [0.2], [0.3], [0.4], [0.5], [0.6], [0.1]]
+
+
+@on_sqlite
 def test_blocks_are_told_from_the_amount_on(street: str, device: Peer) -> None:
     href = tariffs.set_price(street, 0.2, NOON + DAY, blocks=[(500, 0.3), (900, 0.4)], tier=2)["href"]
     blocks = device.get(f"{href}/rc/1/tti/1/cti?l=9").data["ConsumptionTariffInterval"]

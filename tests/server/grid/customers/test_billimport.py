@@ -51,6 +51,35 @@ def contents() -> dict[str, Any]:
     return {row.href: row.submitted for row in Document.select().where(Document.href.startswith("/bill/"))}
 
 
+@on_sqlite
+def test_a_long_file_is_written_in_parts_and_goes_on_where_it_was_interrupted(
+    customer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "device,account,start,end,bill\n" + "\n".join(
+        f"one,A-{number},2026-05-01,2026-06-01,{number}.00" for number in range(5))
+    monkeypatch.setattr(billimport, "TOGETHER", 2)
+    whole = billimport._put
+    parts: list[int] = []
+
+    def put(accounts: Any, *more: Any) -> Any:
+        if len(parts) == 2:
+            raise KeyboardInterrupt
+        parts.append(len(accounts))
+        return whole(accounts, *more)
+
+    monkeypatch.setattr(billimport, "_put", put)
+    with pytest.raises(KeyboardInterrupt):
+        load(text)
+    assert parts == [2, 2] and len(store.items("/bill")) == 4
+    monkeypatch.setattr(billimport, "_put", whole)
+    result = load(text)
+    assert (counts(result), result["unchanged"], len(result["accounts"])) == ((3, 0, 0), 12, 5)
+    before = contents()
+    with pytest.raises(Refused, match="line 7"):
+        load(f"{text}\ntwo,A-9,2026-05-01,2026-06-01,1.00")
+    assert contents() == before
+
+
 def test_the_owner_reads_what_a_file_says_over_its_device(
     customer: Peer, peer: Callable[[int], Peer]
 ) -> None:
