@@ -53,8 +53,8 @@ class Peer:
     def post(self, href: str, name: str, data: dict[str, Any], **headers: str) -> Reply:
         return self.request("POST", href, codec.encode(name, data, WHOLE), **headers)
 
-    def delete(self, href: str) -> Reply:
-        return self.request("DELETE", href)
+    def delete(self, href: str, **headers: str) -> Reply:
+        return self.request("DELETE", href, **headers)
 
 
 def lfdi(number: int) -> str:

@@ -11,7 +11,8 @@ also reads the lists to which DeviceCapability links, which are empty for it. Wi
 """
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from server.config import settings
 from server.errors import Refused
@@ -66,6 +67,11 @@ class Caller(NamedTuple):
     def enrolled(self) -> bool:
         """Whether it is enrolled and not suspended."""
         return self.state == Device.ENROLLED
+
+    def edition_of(self, data: Mapping[str, Any]) -> int:
+        """Return the edition of what it submits: a document of 2023 has a schemaVer, whatever edition its
+        sender accepts."""
+        return 2023 if "@schemaVer" in data else self.variant.edition
 
     @property
     def presumed(self) -> bool:

@@ -97,6 +97,7 @@ def follow(devices: Sequence[Device]) -> None:
     store.put_all({document.href: {**document.submitted, "changedTime": clock.now()}
                    for document in documents.among("href", map(enddevices.href, devices))})
     sql.many(f"DELETE FROM audience WHERE audience = ? AND {_STALE}", ((lfdi,) for lfdi in lfdis))
+    enddevices.count_managed({*managers, *former})
     outbox.audiences_changed({*lfdis, *managers, *former})
 
 

@@ -111,6 +111,7 @@ def _add_devices(changes: list[Change]) -> None:
     if any(entry.profile for entry in entries.values()):
         profiles.note_change()
     _add_audiences((entry.lfdi, entry.manager) for entry in entries.values())
+    count_managed(entry.manager for entry in entries.values())
     store.add_all("DER", [(f"{href}/der", {}) for href in entries])
     store.add_placeholders({
         table.rows[kind].href(device=table.number(href)): kind for href, entry in entries.items()
@@ -133,10 +134,10 @@ def _register(pins: Mapping[Href, int | None]) -> None:
         for href, pin in pins.items()})
 
 
-def check_lfdi(lfdi: str) -> None:
+def check_lfdi(lfdi: str, kind: str = "EndDevice") -> None:
     """Refuse (400) what is not an LFDI."""
     if not identity.is_lfdi(lfdi) or not int(lfdi, 16):
-        raise Refused(400, f"EndDevice/lFDI: {lfdi!r} is not 40 hexadecimal digits")
+        raise Refused(400, f"{kind}/lFDI: {lfdi!r} is not 40 hexadecimal digits")
 
 
 def check_pin(pin: int | None) -> int | None:
@@ -174,6 +175,14 @@ def _add_audiences(devices: Iterable[tuple[Lfdi, Lfdi]]) -> int:
     return len(rows - present)
 
 
+def count_managed(managers: Iterable[Lfdi]) -> None:
+    """Render the EndDevices of aggregators again after they manage others, since in the 2023 edition these
+    have a link that counts the devices; in other editions they stay as they are."""
+    if profiles.default().edition == 2023:
+        store.touch(*(table.rows["EndDevice"].href(device=number) for number, in sql.among(
+            "SELECT id FROM device WHERE lfdi IN ({})", {manager for manager in managers if manager})))
+
+
 @before("PUT", "EndDevice")
 def _check_identity(change: Change) -> None:
     old = change.old or {}
@@ -198,6 +207,7 @@ def _remove_device(change: Change) -> None:
     for mirror in documents.own("/mup", lfdi):
         store.remove(mirror.href)
     Audience.delete().where((Audience.lfdi == lfdi) | (Audience.audience == lfdi)).execute()
+    count_managed([Device.get(Device.lfdi == lfdi).manager])
     Device.delete().where(Device.lfdi == lfdi).execute()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from server.devices import access
 from server.devices.requestcontext import Changed, Created, Fragment, ListPage, RequestContext, Result
 from server.errors import Refused
-from server.resources import draft, links, refresh, retrieve, schema, store, table
+from server.resources import draft, links, refresh, render, retrieve, schema, store, table
 
 Data = dict[str, Any]
 
@@ -21,10 +21,18 @@ def get(context: RequestContext) -> Result:
     reader = context.caller.lfdi if context.caller.enrolled else None
     document = retrieve.single(context.href, reader, context.variant)
     if document is None:
-        raise Refused(404, access.NOT_THERE)
+        return _blank(context, reader)
     if context.variant.draft:
         _check_expressed(context)
     return Fragment(document.kind, document.body)
+
+
+def _blank(context: RequestContext, reader: str | None) -> Fragment:
+    """Return a resource of which nothing has been submitted yet. Refused (404) where there is none."""
+    row = context.match.row
+    if not row.blank or reader is None or not retrieve.visible(table.parent(context.href), reader):
+        raise Refused(404, access.NOT_THERE)
+    return context.fragment(row.element, render.blank(row.element))
 
 
 def _list(context: RequestContext) -> ListPage:
@@ -40,6 +48,8 @@ def _list(context: RequestContext) -> ListPage:
     # A caller that sees an item sees its list. Only for an empty one the owner has to be looked up.
     if not page.all and owner and not retrieve.visible(owner, context.caller.lfdi):
         raise Refused(404, access.NOT_THERE)
+    if row.most_2023 and context.variant.edition == 2023:
+        page = _bounded(page, max(0, row.most_2023 - context.list_parameters.start), row.most_2023)
     return ListPage(row.element, page)
 
 
@@ -59,6 +69,11 @@ def _check_expressed(context: RequestContext) -> None:
     document = store.get(context.href)
     if document is None or not draft.expresses(document.kind, document.submitted):
         raise Refused(404, access.NOT_THERE)
+
+
+def _bounded(page: retrieve.Page, left: int, most: int) -> retrieve.Page:
+    """Return a page of a list that has at most so many items, with at most as many as are left of them."""
+    return retrieve.Page(min(page.all, most), page.items[:left], page.hrefs[:left])
 
 
 def shows_enrolment(context: RequestContext, result: Result) -> bool:

@@ -14,12 +14,12 @@ from server.devices import access, methods
 from server.devices.requestcontext import Fragment, ListPage, RequestContext
 from server.errors import BadArgument, Refused
 from server.models import NOBODY, Device, Document
-from server.resources import (codec, hexbinary, hooks, links, profiles, refresh, retrieve, schema, sql, store,
-                              table)
+from server.resources import (codec, hexbinary, hooks, links, profiles, refresh, render, retrieve, schema,
+                              sql, store, table)
 from server.resources.codes import DEVICE_RESPONSES
 from server.resources.schema import PUBLISHED
 from server.resources.table import Match
-from server.resources.variants import NO_LEVEL, WHOLE
+from server.resources.variants import EDITION_2023, NO_LEVEL, WHOLE, Variant
 from server.units import Href
 
 Data = dict[str, Any]
@@ -28,6 +28,7 @@ KEEPERS: Mapping[str, str] = {
     "EndDevice": "enrol, device label, device remove",
     "Registration": "enrol",
     "FunctionSetAssignments": "vder create, vder members add",
+    "ProxiedDevice": "enrol, device move, device remove",
     "DERProgram": "vder create, vder update",
     "DemandResponseProgram": "vder create, vder update",
     "DefaultDERControl": "vder default",
@@ -94,21 +95,33 @@ def read(href: Href) -> StoredDocument:
     if hooks.instead_of("GET", match.row.name) is not None:
         raise Refused(400, f"{href} is made for each device that asks; nothing is stored there")
     refresh.freshen([table.parent(href)], [href])
-    document = retrieve.single(href, None)
+    variant = EDITION_2023 if match.row.edition == EDITION_2023.edition else profiles.default()
+    document = retrieve.single(href, None, variant)
+    if document is None and match.row.blank:
+        document = _blank(href, match.row.element, variant)
     if document is None:
         raise Refused(404, f"there is nothing at {href}")
     return {"href": href, "kind": document.kind, "audience": document.audience,
-            "xml": codec.wrap(document.kind, document.body, profiles.default()).decode()}
+            "xml": codec.wrap(document.kind, document.body, variant).decode()}
+
+
+def _blank(href: Href, kind: str, variant: Variant) -> retrieve.Single | None:
+    """Return a resource of which nothing has been submitted yet; None where what is above it is missing."""
+    owner = store.get(table.parent(href))
+    if owner is None:
+        return None
+    fragment = codec.fragment(kind, {"href": href, **render.blank(kind)}, variant)
+    return retrieve.Single(kind, fragment, owner.audience)
 
 
 def read_as(href: Href, device: Device) -> StoredDocument:
     """Return a resource, or a page of a list by the query in the href, as a device gets it that declares no
     level. Refused (403, 404) where it gets none."""
     path, _, query = href.partition("?")
-    caller, match = access.caller(device.lfdi, device.sfdi), table.match(path)
+    variant = profiles.variant(device.lfdi, NO_LEVEL)
+    caller, match = access.caller(device.lfdi, device.sfdi), table.match_in(variant.edition, path)
     access.admit(caller, "GET", match)
     assert match is not None, path
-    variant = profiles.variant(device.lfdi, NO_LEVEL)
     context = RequestContext(caller._replace(variant=variant), match, path, variant, query, _no_document)
     result = (hooks.instead_of("GET", match.row.name) or methods.get)(context)
     assert isinstance(result, Fragment | ListPage), result

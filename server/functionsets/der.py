@@ -8,17 +8,41 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from server.devices import access
+from server.devices import access, enddevices
 from server.devices.requestcontext import Fragment, ListPage, RequestContext
 from server.errors import Refused
 from server.models import Document
 from server.resources import documents, hexbinary, refresh, retrieve, sql, store, table
 from server.resources.codes import RoleFlags
-from server.resources.hooks import Change, after, after_all, instead
+from server.resources.hooks import Change, after, after_all, before, instead
 from server.units import Href, Lfdi
 
 _OF_DER = RoleFlags.DER | RoleFlags.PEV | RoleFlags.SUBMETER
 _SINGLETONS = ("DERCapability", "DERSettings", "DERStatus", "DERAvailability")
+
+
+@before("POST", "DER")
+def _check_only_one(change: Change) -> None:
+    """Refuse (403) a second DER by who speaks the 2023 edition, in which parts are DERComponents."""
+    caller = change.caller
+    if caller is None or caller.edition_of(change.data) != 2023:
+        return
+    first = next(iter(store.items(change.list_href)), None)
+    if first is not None:
+        raise Refused(403, f"DER: there is {first.href} already, and since 2023 there is one; POST its parts "
+                           f"to {first.href}/part")
+
+
+@before("POST", "DERComponent")
+@before("PUT", "DERComponent")
+def _check_component(change: Change) -> None:
+    """Refuse (400) what is no LFDI; a POST of a part that is there changes that one."""
+    lfdi = change.data["lFDI"]
+    enddevices.check_lfdi(lfdi, "DERComponent")
+    if change.method == "POST":
+        known = next((item for item in store.items(change.list_href) if item.submitted["lFDI"] == lfdi), None)
+        if known is not None:
+            change.href, change.old = known.href, known.submitted
 
 
 @after_all("POST", "DER")

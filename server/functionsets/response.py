@@ -96,9 +96,7 @@ def _check(change: Change) -> None:
     if event is None or not earlier and retrieve.single(event.href, lfdi) is None:
         raise Refused(400, f"{change.kind}/subject: there is not an event {subject} for {lfdi}")
     _check_type(change, event.kind)
-    # a document of the 2023 edition has a schemaVer, whatever edition its sender accepts
-    edition = 2023 if "@schemaVer" in data or caller is not None and caller.variant.edition == 2023 else 2018
-    defined = STATUSES_2023 if edition == 2023 else STATUSES
+    defined = STATUSES_2023 if caller is not None and caller.edition_of(data) == 2023 else STATUSES
     if status is not None and status not in defined:
         raise Refused(400, f"{change.kind}/status: {status} is not defined")
     if status is not None and status not in table.rows[event.kind].statuses:

@@ -34,7 +34,7 @@ def current(caller: Caller, href: Href, limit: int, variant: Variant) -> Fragmen
 
     Refused (404) where it would not get it.
     """
-    match = table.match(href)
+    match = table.match_in(variant.edition, href)
     if match is None:
         raise Refused(404, access.NOT_THERE)
     caller = caller._replace(variant=variant)

@@ -27,6 +27,8 @@ def respond(environ: dict[str, Any], lfdi: str, sfdi: int) -> answers.Answer:
     method = environ["REQUEST_METHOD"].upper()
     if match is None and (file := filecontents.file_of(href)) is not None:
         return filetransfers.respond(file, access.caller(lfdi, sfdi), environ)
+    if match is not None and match.row.edition:
+        match = table.match_in(profiles.variant(lfdi, answers.level(environ)).edition, href)
     instead = hooks.instead_of("GET" if method == "HEAD" else method, match.row.name) if match else None
     if method in access.SAFE and match and match.row.allows(method) and (
             not instead or match.row.name in access.SHOWS_ENROLMENT):

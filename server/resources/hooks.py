@@ -31,7 +31,8 @@ class Change:
 
     `data` is the content that is submitted (for DELETE: that is removed), `old` the one before, if there was
     any. `caller` is the device that makes the change, None for the operator. `href` is empty until a POST has
-    been given one. `notes` is for what a `before` hook has to tell an `after` hook.
+    been given one, `list_href` is that of the list of a POST. `notes` is for what a `before` hook has to tell
+    an `after` hook.
     """
     method: str
     kind: str
@@ -40,6 +41,7 @@ class Change:
     old: Data | None = None
     caller: Any = None
     audience: str | None = None
+    list_href: Href = ""
     notes: dict[str, Any] = field(default_factory=dict)
 
 

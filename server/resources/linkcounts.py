@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from server.models import Document
-from server.resources import documents, draft, hooks, links, sql, table
+from server.resources import documents, draft, hooks, links, profiles, sql, table
 from server.resources.variants import Variant
 from server.units import Href
 
@@ -24,11 +24,12 @@ def links_of(kinds: dict[Href, str], variant: Variant) -> dict[Href, Data]:
     """
     listed: dict[Href, Href] = {}  # by what a link leads to, the list whose items it counts
     active: dict[Href, Href] = {}  # and those of which it counts the active ones
-    expressedby: dict[Counter, list[Href]] = defaultdict(list)
+    counted_by: dict[Counter, list[Href]] = defaultdict(list)
     chosen_by: dict[Chooser, list[Href]] = defaultdict(list)
     parents = []
-    for href, kind in kinds.items():
-        below = links.link_rows(table.row_name(kind, href))
+    specs = {href: links.links_in(variant.edition, table.row_name(kind, href))
+             for href, kind in kinds.items()}
+    for href, below in specs.items():
         if any(not link.row.is_list for link in below):
             parents.append(href)
         for link in below:
@@ -38,12 +39,12 @@ def links_of(kinds: dict[Href, str], variant: Variant) -> dict[Href, Data]:
                 chosen_by[chooser].append(target)
             counter = _counter(link.row.name, variant)
             if counter:
-                expressedby[counter].append(target)
+                counted_by[counter].append(target)
             elif link.row.is_list:
                 source = f"{href}/{table.source(link.row).path.rpartition('/')[2]}"
                 (listed if link.row.of is None else active)[target] = source
     counts: dict[Href, int | None] = {}
-    for counter, targets in expressedby.items():
+    for counter, targets in counted_by.items():
         counts |= dict.fromkeys(targets) | counter(targets)
     for sources, condition in ((listed, documents.LISTED), (active, documents.ACTIVE)):
         found = _counts(sources.values(), condition)
@@ -52,7 +53,7 @@ def links_of(kinds: dict[Href, str], variant: Variant) -> dict[Href, Data]:
     present |= {single for single, in sql.among(
         f"SELECT href FROM document WHERE parent IN ({{}}) AND {documents.LISTED}", parents)}
     unlinked = _unlinked(chosen_by, counts)
-    return {href: links.links(kind, href, counts, present, unlinked) for href, kind in kinds.items()}
+    return {href: links.links(below, href, counts, present, unlinked) for href, below in specs.items()}
 
 
 def _unlinked(chosen_by: Mapping[Chooser, list[Href]], counts: Mapping[Href, int | None]) -> set[Href]:
@@ -82,12 +83,16 @@ def _expressed(lists: list[Href]) -> dict[Href, int | None]:
     return {parent: expressed[parent] for parent in lists}
 
 
-@lru_cache(maxsize=None)
 def has_own_counts(kind: str, variant: Variant) -> bool:
-    """Return whether documents of a kind have links in one variant alone, or with another count there: that
-    is not in the body that is stored, so that nothing tells when it has changed."""
-    return any(link.edition == 2023 or variant.draft and link.row.name in draft.PARTIAL_LISTS
-               for link in links.link_rows(kind))
+    """Return whether documents of a kind have links that are not in the body that is stored, or with another
+    count there: nothing tells when it has changed."""
+    return _has_own_counts(kind, variant, profiles.default().edition)
+
+
+@lru_cache(maxsize=None)
+def _has_own_counts(kind: str, variant: Variant, stored_edition: int) -> bool:
+    return any(link.edition == variant.edition != stored_edition
+               or variant.draft and link.row.name in draft.PARTIAL_LISTS for link in links.link_rows(kind))
 
 
 @lru_cache(maxsize=None)

@@ -1,7 +1,7 @@
 """What the server adds to a document: links with their counts, href, replyTo. Pure."""
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -40,22 +40,28 @@ def link_rows(name: str) -> tuple[LinkSpec, ...]:
     )
 
 
-def links(kind: str, href: str, counts: Mapping[str, int | None], present: set[str],
+@lru_cache(maxsize=None)
+def links_in(edition: int, name: str) -> tuple[LinkSpec, ...]:
+    """Return the links of a resource (its row's name) that an edition has."""
+    return tuple(link for link in link_rows(name) if link.edition in (0, edition))
+
+
+def links(specs: Iterable[LinkSpec], href: str, counts: Mapping[str, int | None], present: set[str],
           unlinked: Collection[str] = ()) -> Data:
-    """Return the links of a document.
+    """Return the links of a document, of these that it may have.
 
     `counts` has the number of items by the list's href, None where each caller sees another; `present` has
     the hrefs of the single resources that exist. A list always resolves, so its link is there, unless it is
     among the `unlinked`.
     """
     data: Data = {}
-    for link in link_rows(table.row_name(kind, href)):
+    for link in specs:
         target = f"{href}/{link.step}"
         if link.row.is_list:
             count = counts.get(target, 0)
             if target not in unlinked:
                 data[link.key] = {"href": target} if count is None else {"href": target, "all": count}
-        elif link.required or target in present:
+        elif link.required or link.row.blank or target in present:
             data[link.key] = {"href": target}
     return data
 

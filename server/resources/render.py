@@ -10,9 +10,9 @@ from server import clock
 from server.errors import Refused
 from server.models import Document
 from server.models.base import CHUNK, chunked
-from server.resources import (bulkcodec, codec, documents, eventlists, events, hooks, linkcounts, links,
-                              ordering, outbox, pollrates, profiles, quotas, schema, subscribability, table,
-                              visibility)
+from server.resources import (bulkcodec, codec, documents, editions, eventlists, events, hooks, linkcounts,
+                              links, ordering, outbox, pollrates, profiles, quotas, schema, subscribability,
+                              table, visibility)
 from server.resources.eventlists import Draft, Period, Timed
 from server.resources.hooks import Derived
 from server.resources.variants import WHOLE, Variant
@@ -171,6 +171,9 @@ def _body(
         event = events.from_data(kind, "", data)
         status, until = visibility.status_of_2023(event, served["EventStatus"], now)
         served = {**served, "EventStatus": status}
+    reword = editions.REWORDED.get((kind, variant.edition))
+    if reword is not None:
+        served = reword(served)
     try:
         return Rendered(writer.written(served, variant)[0], until)
     except (ValueError, TypeError, AttributeError) as error:

@@ -91,7 +91,8 @@ def visible(href: str, reader: str) -> bool:
 
 
 class Selection(NamedTuple):
-    """Which documents of a list: all that are listed, only the active ones, or only those of some audiences.
+    """Which documents of a list: all that are listed, only the active ones, or only those of some audiences;
+    not the one at the href `without`.
 
     `mixed` is set where a reader usually sees few of many items. It changes the query, not its result.
     """
@@ -99,6 +100,7 @@ class Selection(NamedTuple):
     active: bool = False
     audiences: tuple[str, ...] | None = None
     mixed: bool = False
+    without: Href = ""
 
 
 def page(
@@ -110,9 +112,9 @@ def page(
     audiences = selection.audiences
     of_items, of_count = _statements(_Form(
         selection.active, selection.mixed, None if audiences is None else len(audiences), reader is not None,
-        after is not None, _is_stored(variant), is_postgres()))
+        selection.without != "", after is not None, _is_stored(variant), is_postgres()))
     readers = [] if reader is None else [reader]
-    in_list = [selection.parent, *(audiences or ())]
+    in_list = [selection.parent, *(audiences or ()), *([selection.without] if selection.without else ())]
     parameters: list[object] = [*readers, *in_list] if selection.mixed else [*in_list, *readers]
     rows = []
     if limit:
@@ -131,6 +133,7 @@ class _Form(NamedTuple):
     mixed: bool
     audiences: int | None
     has_reader: bool
+    has_without: bool
     has_after: bool
     is_stored: bool
     is_postgres: bool  # which `_by_audience` asks for itself
@@ -140,12 +143,14 @@ class _Form(NamedTuple):
 def _statements(form: _Form) -> tuple[str, str]:
     """Return the statements for the items on a page and for the count of the whole list.
 
-    Their parameters are the reader where the list is mixed, the parent, the audiences, the reader where it is
-    not; for the items also the instant after which, the limit and the start.
+    Their parameters are the reader where the list is mixed, the parent, the audiences, the document to leave
+    out, the reader where it is not; for the items also the instant after which, the limit and the start.
     """
     condition = f"parent = ? AND {documents.ACTIVE if form.active else documents.LISTED}"
     if form.audiences is not None:
         condition += f" AND document.audience IN ({sql.marks(form.audiences)})"
+    if form.has_without:
+        condition += " AND document.href <> ?"
     later = " AND at > ?" if form.has_after else ""
     by_audience = form.has_reader and form.mixed
     if by_audience:

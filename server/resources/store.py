@@ -65,7 +65,7 @@ def post(kind: str, list_href: str, data: Data, audience: Any = INHERIT, caller:
     with transaction(list_href):
         if audience is INHERIT:
             audience = audiences.inherited([list_href])[list_href]
-        change = Change("POST", kind, "", dict(data), caller=caller, audience=audience)
+        change = Change("POST", kind, "", dict(data), caller=caller, audience=audience, list_href=list_href)
         if caller is None:
             _complete([change], [list_href])
         hooks.run_before(change)
@@ -96,7 +96,8 @@ def add_all(
             chunk = slice(begin, begin + CHUNK)
             lists = [list_href for list_href, _ in chosen[chunk]]
             inherited = audiences.inherited(lists) if audience is None else {}
-            changes = [Change("POST", kind, "", dict(data), audience=inherited.get(list_href))
+            changes = [Change("POST", kind, "", dict(data), audience=inherited.get(list_href),
+                              list_href=list_href)
                        for list_href, data in chosen[chunk]]
             for name, values in (("audience", audience), ("notes", notes)):
                 for change, value in zip(changes, values[chunk] if values else (), strict=False):

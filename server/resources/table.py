@@ -34,20 +34,25 @@ class Row:
     limits how many items of a list one device may have, see `quotas`. `private` is true for a list at the top
     whose items, and what is below them, no device sees until it is said whose they are. `copied` is true
     where the content is a copy of what devices submit. `subscribable` is the attribute of that name, where
-    the type has it (see `subscribability`).
+    the type has it (see `subscribability`). `edition` is the one that alone has the resource, 0 for both:
+    for other clients it does not exist. `blank` is true for a single resource that exists with what is above
+    it, with nothing in it until something is submitted. `most_2023` is how many items of a list the 2023
+    edition allows, 0 for any number.
     """
 
     def __init__(self, name: str, path: str, modes: str, element: str | None = None, query: str = "",
                  order: list[str] | None = None, posted: list[str] | None = None, of: str | None = None,
                  writer: str = "", response: str = "", statuses: list[int] | None = None,
                  publisher: str = "", assigned: str = "", quota: str = "", private: bool = False,
-                 copied: bool = False, subscribable: int = Subscribable.NON_CONDITIONAL):
+                 copied: bool = False, subscribable: int = Subscribable.NON_CONDITIONAL, edition: int = 0,
+                 blank: bool = False, most_2023: int = 0):
         self.name, self.path, self.modes = name, path, modes
         self.element = element or name
         self.query, self.order, self.posted, self.of = query, tuple(order or ()), tuple(posted or ()), of
         self.writer, self.response, self.statuses = writer, response, frozenset(statuses or ())
         self.publisher, self.assigned, self.quota, self.private = publisher, assigned, quota, private
         self.copied, self.subscribable = copied, subscribable
+        self.edition, self.blank, self.most_2023 = edition, blank, most_2023
         self.parameters = tuple(_PARAMETER.findall(path))
         self._format = _PARAMETER.sub(r"{\1}", path)
 
@@ -130,6 +135,13 @@ def match(href: str) -> Match | None:
     return Match(row, dict(zip(row.parameters, map(int, _SHAPE.findall(href)), strict=True)))
 
 
+def match_in(edition: int, href: str) -> Match | None:
+    """Return the row of an href and the numbers in it, of those that an edition has; None where there is no
+    such resource."""
+    found = match(href)
+    return None if found is None or found.row.edition not in (0, edition) else found
+
+
 def row_name(kind: str, href: str) -> str:
     """Return the name of the row of a document: its kind or, where that is in the table at several paths, the
     row of this one."""
@@ -157,12 +169,13 @@ def children(name: str) -> tuple[Row, ...]:
 
 @lru_cache(maxsize=None)
 def item(name: str) -> Row | None:
-    """Return the row of a list's items: of DERControlList the row DERControl, and so of its views."""
+    """Return the row of a list's items: of DERControlList the row DERControl, and so of its views that have
+    no items of their own."""
     row = rows[name]
-    if row.of:
-        return item(row.of)
     below = [other for other in rows.values() if parent(other.path) == row.path and other.path.endswith(">")]
-    return below[0] if below else None
+    if below:
+        return below[0]
+    return item(row.of) if row.of else None
 
 
 def source(row: Row) -> Row:

@@ -46,7 +46,7 @@ def prove(engine: str) -> Outcome:
 
         def ask(case: Case) -> int:
             with db.atomic() as change:
-                status = callers[case.who].request(case.method, case.href, case.body).status
+                status = callers[case.who].request(case.method, case.href, case.body, **case.headers).status
                 change.rollback()
             return status
         asked = ((case, ask(case)) for case in cases())
@@ -73,7 +73,7 @@ def prove_over_tls(engine: str) -> Outcome:
         callers = {who: stack.enter_context(closing(site.https(name))) for who, name in names.items()}
 
         def ask(case: Case) -> int:
-            fields = SEP_XML if case.body else {}
+            fields = {**(SEP_XML if case.body else {}), **case.headers}
             return callers[case.who].exchange(case.method, case.href, case.body, fields).status
         refused = (case for case in cases(kinds) if not case.right & {201, 204})
         asked = ((case, ask(case)) for case in refused)

@@ -89,6 +89,8 @@ def expected(row: Row, method: str, kind: Kind, visible: bool,
     if row.mode(method) == "E":
         return {405}
     owner = kind.rights == "owner"
+    if row.name in every_resource.NOT_HERE:
+        return {404}
     if method in ("GET", "HEAD"):
         return {200} if owner or visible else {404}
     if (own := _of_its_own(row, method, kind, policy)) is not None:
@@ -116,6 +118,8 @@ def _of_its_own(row: Row, method: str, kind: Kind, policy: Policy) -> set[int] |
     owner = kind.rights == "owner"
     if row.name == "NotificationList":
         return {404}  # this server subscribes to nothing
+    if row.name == "ProxiedDeviceList":  # the owner is no aggregator, which alone registers others
+        return {403} if owner else {404}
     if row.name == "EndDeviceList":  # the device is enrolled already, which only who may register it learns
         return {409} if (owner or kind.acts) and policy.registration else {403}
     if row.name == "EndDevice" and method == "DELETE" and owner and not policy.registration:
@@ -132,6 +136,10 @@ class Case(NamedTuple):
     href: str
     row: Row
     right: set[int]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Accept": "application/sep+xml; level=-S2"} if self.row.edition == 2023 else {}
 
     @property
     def body(self) -> bytes | None:

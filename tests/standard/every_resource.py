@@ -19,6 +19,8 @@ from server.resources.table import Row
 SAMPLES = Path(__file__).parents[1] / "samples"
 NOW = 1782907200
 LFDI = "B618CDCD5A0688FC708D296FE2E44D2E283A4A6F"
+NOT_HERE = frozenset({"ProxiedDevice"})
+"""What is not there of the device, since it is no aggregator."""
 MIRRORED = ("UsagePoint", "MeterReading", "ReadingType", "ReadingSet", "Reading")
 
 
@@ -58,8 +60,8 @@ def _leads_below(value: Any, own: str) -> bool:
     return isinstance(value, dict) and value.get("href", "").startswith(own)
 
 
-def fill() -> dict[str, str]:
-    """Store every resource; return the href of each row's resource, by the row's name."""
+def fill(edition: int = 2018) -> dict[str, str]:
+    """Store every resource of an edition; return the href of each row's resource, by the row's name."""
     clock.turn_to(NOW)
     enrolment.enrol(LFDI, pin=123455, name="one")
     number = virtualders.create("all", members=["one"])["id"]
@@ -72,8 +74,14 @@ def fill() -> dict[str, str]:
           "/mup/<int:mirror>": mirror, "/msg/<int:program>": messages, "/tp/<int:tariff>": tariff,
           "/derp/<int:program>": "/derp/1", "/dr/<int:program>": "/dr/1", "/rsps/<int:set>": "/rsps/1",
           **_readings(store.get(mirror))}
+    if edition == 2023:
+        own = store.get("/edev/1")
+        assert own is not None
+        store.put("/edev/1", {**own.submitted, "distribution": 3})
+        at["/edev/<int:device>/aggp"] = "/edev/1/aggp"
     hrefs = {}
-    for row in sorted(table.rows.values(), key=lambda row: (_is_response(row), row.path.count("/"))):
+    rows = [row for row in table.rows.values() if row.edition in (0, edition) and row.name not in NOT_HERE]
+    for row in sorted(rows, key=lambda row: (_is_response(row), row.path.count("/"))):
         href = at[row.path] if row.path in at and not _is_response(row) else _store(row, at)
         hrefs[row.name] = at[row.path] = href
     return hrefs

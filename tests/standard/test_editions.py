@@ -38,7 +38,7 @@ class Owner(Peer):
 @pytest.fixture
 def owner(server: None, application: Any) -> Peer:
     """The device that owns every resource."""
-    return Owner(Client(application), every_resource.LFDI, every_resource.fill())
+    return Owner(Client(application), every_resource.LFDI, every_resource.fill(2023))
 
 
 def complaint(edition: int, body: bytes) -> str:
@@ -49,9 +49,12 @@ def complaint(edition: int, body: bytes) -> str:
 
 
 def everything(device: Owner, **headers: str) -> list[tuple[str, Any]]:
-    """Return the answers to a GET of every resource, lists in one page."""
+    """Return the answers to a GET of every resource of an edition, lists in one page."""
     results = []
-    for row in table.rows.values():
+    edition = SHOWN[headers.get("Accept", "")]
+    for row in map(table.rows.__getitem__, device.hrefs):
+        if row.edition not in (0, edition):
+            continue
         href = device.hrefs[row.name]
         if row.name.startswith("Assigned"):
             href = device.get("/edev/1/fsa/1").data[f"{row.element}Link"]["href"]

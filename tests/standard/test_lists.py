@@ -165,7 +165,7 @@ _APART = {
     "MeterReadingList",
 }
 ORDERED = sorted((row.name for row in table.rows.values()
-                  if row.is_list and row.order and not row.of and row.name not in _APART),
+                  if row.is_list and row.order and not row.of and not row.edition and row.name not in _APART),
                  # what stands below first, since it is replaced; assignments last, since programs change them
                  key=lambda name: (name == "FunctionSetAssignmentsList", -table.rows[name].path.count("/")))
 DIGITS = [(1, 0, 2), (0, 1, 1), (2, 2, 0), (0, 0, 0), (1, 0, 1), (0, 1, 0)]

@@ -28,7 +28,7 @@ UNKNOWN = {who: kind for who, kind in KINDS.items() if kind.rights == "nobody"}
 def matrix(server: None) -> None:
     """Every resource, all of it one device's, which an aggregator manages."""
     def fill() -> None:
-        every_resource.fill()
+        every_resource.fill(2023)
         accessmatrix.prepare()
     prepared.begin_with("matrix", fill)
     clock.turn_to(every_resource.NOW)
@@ -41,7 +41,7 @@ def wrong(application: Any, kinds: dict[str, Kind], policy: Policy) -> list[str]
     faults = []
     for case in accessmatrix.cases(kinds, policy):
         with db.atomic() as change:
-            reply = callers[case.who].request(case.method, case.href, case.body)
+            reply = callers[case.who].request(case.method, case.href, case.body, **case.headers)
             change.rollback()
         if reply.status not in case.right:
             faults.append(f"{case.who}: {case.method} {case.href} ({case.row.name}) is {reply.status}, "

@@ -165,7 +165,8 @@ def test_every_representation_says_whether_it_can_be_subscribed_to(server: None,
 def test_what_the_schema_marks_can_be_subscribed_to_but_for_a_few() -> None:
     without = {row.name for row in table.rows.values()
                if "subscribable" in schema.type_spec(row.element).by_key and not subscribability.of(row.name)}
-    assert without == {"CurrentDERProgram", "MirrorUsagePoint", "MirrorUsagePointList"}
+    assert without == {"CurrentDERProgram", "MirrorUsagePoint", "MirrorUsagePointList", "ProxiedDevice",
+                       "ProxiedDeviceList"}
 
 
 def test_nobody_sends_notifications_to_a_server_that_subscribes_nowhere(device: Peer) -> None:

@@ -6,8 +6,8 @@ from enum import IntEnum, IntFlag
 from typing import Any
 
 from server.resources import hexbinary
-from server.resources.codes import (Alarm, ConnectStatus, DERControlType, DERControlType2, DERType,
-                                    DOEControlType, InverterStatus, LocalControlModeStatus,
+from server.resources.codes import (Alarm, ConnectStatus, ConnectStatus2, DERControlType, DERControlType2,
+                                    DERType, DOEControlType, InverterStatus, LocalControlModeStatus,
                                     OperationalModeStatus, StorageModeStatus)
 
 # Elements whose bits are modes.
@@ -16,12 +16,12 @@ _MODES: Mapping[str, type[IntEnum]] = {
     **dict.fromkeys(("modesSupported2", "modesEnabled2", "modesResponded2"), DERControlType2),
     **dict.fromkeys(("csipaus:doeModesSupported", "csipaus:doeModesEnabled"), DOEControlType)}
 _FLAGS: Mapping[str, type[IntFlag]] = {
-    "alarmStatus": Alarm, "genConnectStatus": ConnectStatus, "storConnectStatus": ConnectStatus}
+    "alarmStatus": Alarm, "connectStatus": ConnectStatus2, "genConnectStatus": ConnectStatus,
+    "storConnectStatus": ConnectStatus}
 _CODES: Mapping[str, type[IntEnum]] = {
     "type": DERType, "inverterStatus": InverterStatus, "localControlModeStatus": LocalControlModeStatus,
     "operationalModeStatus": OperationalModeStatus, "storageModeStatus": StorageModeStatus}
-# Those of which no code is made elsewhere: the 2023 edition's connectStatus, and the categories of IEEE 1547.
-_BITS = {"connectStatus": ("connected", "energized")}
+# Those of which no code is made elsewhere: the categories of IEEE 1547.
 _NUMBERS = {"rtgNormalCategory": ("none", "A", "B"), "rtgAbnormalCategory": ("none", "I", "II", "III")}
 _ACRONYMS = {"pv": "PV", "evse": "EVSE", "chp": "CHP"}
 NONE = "none"
@@ -40,8 +40,6 @@ def in_words(name: str, value: Any, mode_words: Callable[[str], str]) -> str | N
         return _bits(str(value), dict(modes))
     if name in _FLAGS:
         return _bits(str(value), {flag.bit_length() - 1: _plain(flag.name or "") for flag in _FLAGS[name]})
-    if name in _BITS:
-        return _bits(str(value), dict(enumerate(_BITS[name])))
     if not isinstance(value, int):
         return None
     if name in _NUMBERS:

@@ -14,7 +14,7 @@ from server.grid.fleet import devicetypes, inferredcapacity, meters, ratingoverr
 from server.grid.fleet.derreports import DerAvailability, availability_of, ratings_of, status_of, times
 from server.grid.fleet.plausibility import Plausible
 from server.models import Device
-from server.resources import sql
+from server.resources import sql, table
 from server.resources.hooks import Change, after
 
 Data = Mapping[str, Any]
@@ -118,11 +118,16 @@ def _der_of(change: Change) -> str:
     return change.href.rpartition("/")[0]
 
 
+def _of_component(change: Change) -> bool:
+    """Return whether a document is that of a part of a DER, which the DER's own documents contain."""
+    return table.row_name(change.kind, change.href) != change.kind
+
+
 @after("PUT", "DERCapability", "DERSettings")
 @after("DELETE", *SINGLETONS)
 def _follow_ratings(change: Change) -> None:
     unchanged = _without_time(change.data) == _without_time(change.old or {})
-    if change.method == "PUT" and unchanged:
+    if change.method == "PUT" and unchanged or _of_component(change):
         return
     refresh(_der_of(change))
 
@@ -151,6 +156,8 @@ def _remove(change: Change) -> None:
 
 @after("PUT", "DERAvailability")
 def _follow_availability(change: Change) -> None:
+    if _of_component(change):
+        return
     read, before = Plausible(), Plausible()
     values = availability_of(change.data, read)
     availability_of(change.old or {}, before)

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from server.resources.codes.control import (ALL_RESPONSES, DEVICE_RESPONSES, OPT_INS, OPT_OUTS, Alarm,
-                                                ApplianceLoadReduction, ConnectStatus, DERType, DERUnitRef,
-                                                EventStatus, InverterStatus, LocalControlModeStatus,
-                                                OperationalModeStatus, ReductionUnit, RequestStatus,
-                                                ResponseRequired, ResponseStatus, StorageModeStatus)
+                                                ApplianceLoadReduction, ConnectStatus, ConnectStatus2,
+                                                DERType, DERUnitRef, EventStatus, InverterStatus,
+                                                LocalControlModeStatus, OperationalModeStatus, ReductionUnit,
+                                                RequestStatus, ResponseRequired, ResponseStatus,
+                                                StorageModeStatus)
     from server.resources.codes.customers import (ChargeKind, CostKind, CreditStatus, CreditType,
                                                   CurrencyCode, MessagePriority, PrepayMode, ServiceStatus)
     from server.resources.codes.devices import (BatteryStatus, DeviceCategory, FileStatus, FileType,
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALL_RESPONSES", "AccumulationBehaviour", "Alarm", "ApplianceLoadReduction", "BatteryStatus",
-    "ChargeKind", "Commodity", "ConnectStatus", "CostKind", "CreditStatus", "CreditType", "CurrencyCode",
+    "ChargeKind", "Commodity", "ConnectStatus", "ConnectStatus2", "CostKind", "CreditStatus", "CreditType",
+    "CurrencyCode",
     "DERControlType", "DERControlType2", "DERCurveType", "DERType", "DERUnitRef", "DEVICE_RESPONSES",
     "DOEControlType", "DataQualifier", "DeviceCategory", "EventStatus", "FileStatus", "FileType",
     "FlowDirection", "FunctionsImplemented", "InverterStatus", "LocalControlModeStatus", "LogFunctionSet",
@@ -43,8 +45,9 @@ __all__ = [
 # The module of each, by the same names.
 _NAMES = {
     "control": (
-        "ALL_RESPONSES DEVICE_RESPONSES OPT_INS OPT_OUTS Alarm ApplianceLoadReduction ConnectStatus DERType "
-        "DERUnitRef EventStatus InverterStatus LocalControlModeStatus OperationalModeStatus ReductionUnit "
+        "ALL_RESPONSES DEVICE_RESPONSES OPT_INS OPT_OUTS Alarm ApplianceLoadReduction ConnectStatus "
+        "ConnectStatus2 DERType DERUnitRef EventStatus InverterStatus LocalControlModeStatus "
+        "OperationalModeStatus ReductionUnit "
         "RequestStatus ResponseRequired ResponseStatus StorageModeStatus"),
     "customers": (
         "ChargeKind CostKind CreditStatus CreditType CurrencyCode "

@@ -109,6 +109,12 @@ class ConnectStatus(IntFlag):
     FAULT = 1 << 4
 
 
+class ConnectStatus2(IntFlag):
+    """ConnectStatusType2: DERStatus/connectStatus of the 2023 edition."""
+    CONNECTED = 1 << 0
+    ENERGIZED = 1 << 1
+
+
 class InverterStatus(IntEnum):
     """DERStatus/inverterStatus; TRACKING (of the maximum power point) is just running in 2023."""
     NOT_APPLICABLE = 0

@@ -22,6 +22,7 @@ BY_TYPE: dict[str, Codes] = {
     "ChargeKind": codes.ChargeKind,
     "CommodityType": codes.Commodity,
     "ConnectStatusType": codes.ConnectStatus,
+    "ConnectStatusType2": codes.ConnectStatus2,
     "CostKindType": codes.CostKind,
     "CreditStatusType": codes.CreditStatus,
     "CreditTypeType": codes.CreditType,

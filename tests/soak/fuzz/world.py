@@ -71,7 +71,7 @@ class World:
         models.connect(self.template)
         hooks.run_seeds()
         pollrates.forget()
-        every_resource.fill()
+        every_resource.fill(2023)
         client = Client(self.application)
         kinds = ("battery", "ev_charger", "thermostat")
         for lfdis, label in (((BATTERY, CAR, THERMOSTAT), "attacker"), (WITNESSES, "witness")):
