@@ -11,20 +11,23 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
 
+LOCAL = " (command line)"
+
 
 class Actor(NamedTuple):
-    """Who makes a change, and why."""
+    """Who makes a change, and why; `signed_in` where they have proved who they are."""
     who: str
     reason: str = ""
+    signed_in: bool = False
 
 
 _actor: ContextVar[Actor | None] = ContextVar("actor", default=None)
 
 
 @contextmanager
-def acting(who: str, reason: str = "") -> Iterator[None]:
+def acting(who: str, reason: str = "", signed_in: bool = False) -> Iterator[None]:
     """Attribute the changes inside to this operator, with this reason."""
-    token = _actor.set(Actor(who, reason))
+    token = _actor.set(Actor(who, reason, signed_in))
     try:
         yield
     finally:
@@ -34,6 +37,17 @@ def acting(who: str, reason: str = "") -> Iterator[None]:
 def actor() -> Actor | None:
     """Return who makes changes here; None where nobody does, as for those of devices."""
     return _actor.get()
+
+
+def local(name: str) -> str:
+    """How the audit log calls somebody of the local command line, once there are users: a name there is not
+    that of a user, but what somebody has said."""
+    return f"{name}{LOCAL}"
+
+
+def same_person(first: str, second: str) -> bool:
+    """Whether two names are of one person, as far as they say."""
+    return first.removesuffix(LOCAL) == second.removesuffix(LOCAL)
 
 
 def who() -> str:

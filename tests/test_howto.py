@@ -43,6 +43,7 @@ PAGES = (
     "personal-data",
     "connect-a-client",
     "aggregators",
+    "users",
     "run-in-production",
     "back-up",
 )

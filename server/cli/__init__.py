@@ -44,7 +44,8 @@ def load(name: str) -> click.Command:
 @click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE",
               help="A setting for this call; see `settings`.")
 @click.option("--as", "name", metavar="NAME",
-              help="Who you are, for the audit log; your login name if not given.")
+              help="Who you say you are, for the audit log; your login name if not given. Approves nothing "
+                   "once there are users.")
 @click.option("--json-version", type=click.Choice(VERSIONS),
               help="Refuse where --json has another version than this.")
 @click.option("--reason", default="", metavar="TEXT", help="Why, for the audit log.")

@@ -98,6 +98,7 @@ def run(operation: Operation, function: Callable[[], Any], print_result: Callabl
     try:
         if database:
             common.open_database(reads=not operation.changes)
+            _check_local(operation)
         with actors.acting(*common.actor()), common.progress_bar():
             result = function()
         print_result(result)
@@ -113,12 +114,23 @@ def run(operation: Operation, function: Callable[[], Any], print_result: Callabl
         raise click.ClickException(str(missing)) from None
 
 
+def _check_local(operation: Operation) -> None:
+    """Refuse what the local command line may not do; once there are users, mark its name as one that was only
+    said."""
+    from server.operators import local
+    local.check(operation.name, operation.role)
+    name, reason = common.actor()
+    common.act_as(local.actor(name), reason)
+
+
 def _arguments(operation: Operation, values: dict[str, Any]) -> dict[str, Any]:
     """The operation's arguments from parsed values; what was not typed keeps its default."""
     taken: dict[str, Any] = {}
     for argument in operation.arguments:
         value = values[argument.name]
-        if value is not None:
+        if argument.arg.secret:
+            taken[argument.name] = common.secret(argument.name, from_input=bool(value))
+        elif value is not None:
             taken[argument.name] = parameters.taken(argument, value)
     return taken
 
@@ -130,14 +142,14 @@ def _parameter(argument: Argument, operation: Operation) -> click.Parameter:
             [argument.name], type=kind, nargs=-1 if argument.many else 1, required=argument.required,
             metavar=argument.arg.metavar or None,
         )
-    flag = argument.kind is bool and not argument.optional
+    flag = argument.kind is bool and not argument.optional or argument.arg.secret
     return click.Option(
         [argument.name, *parameters.option_names(argument)],
         type=None if flag else kind,
         is_flag=flag,
         multiple=argument.many,
-        required=argument.required,
-        default=None if argument.required or argument.many else argument.default,
+        required=argument.required and not flag,
+        default=None if argument.required or argument.many or flag else argument.default,
         metavar=argument.arg.metavar or (None if flag or argument.choices else kind.name.upper()
                                          if kind is not parameters.YES_NO else "yes|no"),
         help=parameters.in_options(_help(argument), operation.arguments),

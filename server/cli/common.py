@@ -58,6 +58,17 @@ def actor() -> tuple[str, str]:
     return name, reason
 
 
+def secret(name: str, from_input: bool) -> str:
+    """Read a secret: the first line of standard input, or what is typed unseen, twice; "" without either."""
+    if from_input:
+        return sys.stdin.readline().rstrip("\r\n")
+    if not is_terminal():
+        return ""
+    typed: str = click.prompt(f"{name.capitalize()} (empty for none)", default="", hide_input=True,
+                              show_default=False, confirmation_prompt=True, err=True)
+    return typed
+
+
 def is_terminal() -> bool:
     """Whether somebody can answer a question."""
     return sys.stdin.isatty()

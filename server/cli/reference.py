@@ -18,7 +18,8 @@ Made from `server/operations` by `counterpoise operations --markdown`; a test ho
 
 Every operation is declared once, with its arguments, their units and ranges, the role that it needs and
 whether it has a dry run. The commands are made from the declarations. On the local command line everybody may
-do everything, since whoever holds the database does.
+do everything, since whoever holds the database does; once there are users, all but approve. Who signs in may
+do what their role includes and, where their rights end at a virtual DER, only what says so.
 
 Every operation that changes something has a dry run: it is done, shown, and rolled back. One that destroys
 what no other brings back asks first; where nobody can answer, `--yes` has to.
@@ -61,7 +62,8 @@ def markdown() -> str:
 
 
 def _manner(operation: Operation) -> str:
-    return ((" It has a dry run." if operation.has_dry_run else "")
+    return ((" Also within a part of the tree." if operation.in_subtree else "")
+            + (" It has a dry run." if operation.has_dry_run else "")
             + (" It asks first; `--yes` answers." if operation.confirm else ""))
 
 
@@ -77,6 +79,8 @@ def _type(argument: Argument) -> str:
     kind = argument.unit or {"str": "text", "int": "integer", "float": "number", "bool": "yes or no",
                              "dict": "NAME=VALUE", "UploadedFile": "file", "Path": "file"}.get(
         argument.kind.__name__, argument.kind.__name__)
+    if argument.arg.secret:
+        kind = "secret, typed or read"
     return f"{kind}, several" if argument.many else kind
 
 

@@ -20,9 +20,10 @@ from server.devices import enrolment, identity
 from server.errors import Refused
 from server.models import (AlarmNotice, AlarmRecord, Audience, AuditEntry, Balance, Counter, Device,
                            DispatchOrder, Document, ErasedMember, FileContent, FilePart, FileProgress,
-                           KeyValue, Measurement, MembershipWork, Plan, PointEnvelope, QuarterHours, Rate,
-                           Reading, ReadingSet, ResourceChange, ResponseRecord, Series, Share, Subscription,
-                           Table, ThermalParameters, VirtualDER, tables, vder_audience)
+                           KeyValue, Measurement, MembershipWork, OperatorSession, OperatorToken,
+                           OperatorUser, Plan, PointEnvelope, QuarterHours, Rate, Reading, ReadingSet,
+                           ResourceChange, ResponseRecord, Series, Share, SignInFailure, Subscription, Table,
+                           ThermalParameters, VirtualDER, tables, vder_audience)
 from server.resources import sql, store
 from server.units import Instant, Lfdi
 
@@ -151,6 +152,10 @@ WITHOUT: dict[type[Table], str] = {
     Balance: "how a virtual DER is kept in balance",
     AlarmNotice: "what people are still to be told of an alarm; it goes with that",
     MembershipWork: "up to which device all were compared with the rules of virtual DERs",
+    OperatorUser: "of people who use the operator interface, not of owners of devices",
+    OperatorToken: "of these",
+    OperatorSession: "of these",
+    SignInFailure: "of attempts to be one of these, by hashes of names and addresses",
     ErasedMember: "of devices that were erased, by names that nothing leads back from",
 }
 

@@ -3,12 +3,12 @@
 Read `base` (what every table has), `documents` (resources, readings, responses), `devices`, `groups` (virtual
 DERs), `orders`, `contracts` (of businesses), `envelopes` (limits of connection points), `fleet` (what is
 known of members), `series` (signals, measurements), `plans`, `subscriptions` (and what is due to them),
-`files` (that devices load), `alarms` and `auditlog`; `pages` reads long lists; `statements` tells those that
-are wrong; `diskfull` and `unavailable` tell the errors of a full disk, and of a database that does not
-answer, from others; `postgres` does not wait for a frozen PostgreSQL, and
-keeps nothing in a session where a pooler lends it; `inuse` and `turns` are locks beside SQLite. `Document`
-holds what was submitted and what is served, by href. Most other tables can be rebuilt from it; readings,
-orders, signals, plans and what operators set are the truth themselves.
+`files` (that devices load), `operators` (who uses the operator interface), `alarms` and `auditlog`; `pages`
+reads long lists; `statements` tells those that are wrong; `diskfull` and `unavailable` tell the errors of a
+full disk, and of a database that does not answer, from others; `postgres` does not wait for a frozen
+PostgreSQL, and keeps nothing in a session where a pooler lends it; `inuse` and `turns` are locks beside
+SQLite. `Document` holds what was submitted and what is served, by href. Most other tables can be rebuilt from
+it; readings, orders, signals, plans and what operators set are the truth themselves.
 """
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ from server.models.files import FileContent, FilePart, FileProgress
 from server.models.fleet import (ChargingSession, DefaultBehaviour, DerState, DeviceType, Meter,
                                  Participation, RatingOverride, ThermalParameters, ThermalState)
 from server.models.groups import Membership, MembershipChange, MembershipWork, VirtualDER
+from server.models.operators import OperatorSession, OperatorToken, OperatorUser, SignInFailure
 from server.models.orders import DispatchOrder, ErasedMember, Share
 from server.models.plans import Balance, Plan
 from server.models.series import Measurement, QuarterHours, Series
@@ -212,10 +213,11 @@ __all__ = [
     "AlarmNotice", "AlarmRecord",
     "Audience", "AuditEntry", "Balance", "Block", "BlockCall", "CHUNK", "ChargingSession",
     "Counter", "DefaultBehaviour", "DerState", "Device", "DeviceType", "DispatchOrder", "Document",
-    "EVERYONE", "ErasedMember", "FileContent", "FilePart", "FileProgress", "JSON", "KeyValue", "Measurement",
-    "Membership", "MembershipChange", "MembershipWork", "Meter", "NOBODY", "Participation", "Plan",
-    "PointEnvelope", "QuarterHours", "Rate", "RatingOverride", "Reading", "ReadingSet", "ResourceChange",
-    "ResponseRecord", "Series", "Share", "Subscription", "Table", "ThermalParameters", "ThermalState",
+    "EVERYONE", "ErasedMember", "FileContent", "FilePart", "FileProgress", "JSON", "KeyValue",
+    "Measurement", "Membership", "MembershipChange", "MembershipWork", "Meter", "NOBODY",
+    "OperatorSession", "OperatorToken", "OperatorUser", "Participation", "Plan", "PointEnvelope",
+    "QuarterHours", "Rate", "RatingOverride", "Reading", "ReadingSet", "ResourceChange", "ResponseRecord",
+    "Series", "Share", "SignInFailure", "Subscription", "Table", "ThermalParameters", "ThermalState",
     "VirtualDER", "among", "check_schema", "chunked", "connect", "db", "discard_connection",
     "first_statement", "hold_open", "is_postgres", "migrate", "open_database", "pending", "tables",
     "vder_audience", "vder_of_audience"]

@@ -6,8 +6,8 @@ The command line is made from these declarations. Read `declaration` first. Each
 `virtualders`, `controls`, `dispatch`, `stops`, `drevents`, `messages`, `tariffs`, `reservations`,
 `signals`, `envelopes`, `forecasts`, `plans`, `participation`, `contracts`, `readings`, `files`, `bills`,
 `prepayments`, `mirrors`, `resources`, `subscriptions`, `pollrates`, `reports`, `alarms`, `clockcheck`,
-`auditlog` and `maintenance` declares the operations on one kind of thing and calls the packages below
-(`personaldata` more of those on devices). `textfiles` reads files as text, `seriesinput` those of time
+`users`, `auditlog` and `maintenance` declares the operations on one kind of thing and calls the packages
+below (`personaldata` more of those on devices). `textfiles` reads files as text, `seriesinput` those of time
 series, `enrolmentfiles` those of devices, which `bulkenrolment` enrols, `elementvalues` the values of
 elements as people write them (`timetexts` their times), `progress` tells interfaces how far long work is,
 `trials` are dry runs, `resulttypes` what the declared type of a result says of a value in it.
@@ -53,6 +53,8 @@ MODULES = {
     "report": "reports",
     "baseline": "reports",
     "alarm": "alarms",
+    "user": "users",
+    "token": "users",
     "clock": "clockcheck",
     "audit": "auditlog",
     "reindex": "maintenance",

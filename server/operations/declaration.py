@@ -15,6 +15,9 @@ Every operation that changes something, by its role, can be tried: with `dry_run
 that is rolled back. One that acts on more than the database, or has more to say of a trial, declares
 `dry_run: DryRun = False` and does it itself. One that destroys what no other operation brings back declares
 the question that is asked first: `confirm="Remove {device}?"`.
+
+Somebody whose rights end at a virtual DER may do only what declares `in_subtree=True`: all that it finds,
+lists and counts goes through `server.scopes`.
 """
 from __future__ import annotations
 
@@ -23,7 +26,6 @@ import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType, NoneType, UnionType
@@ -31,6 +33,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args
 
 from server.errors import BadArgument
 from server.operations import textfiles
+from server.operators.roles import Role as Role  # declarations need it
 from server.units import SUFFIXES, Meaning
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -39,14 +42,6 @@ YEAR_2200 = 7_258_118_400  # instants beyond it, or before 1970, are typing erro
 # The range of a unit or, where it has none, of a type: what every database and the standard can hold.
 RANGES: Mapping[Any, tuple[float, float]] = {
     "instant": (0, YEAR_2200), "s": (0, UINT32), int: (-INT32, INT32), float: (-1e12, 1e12)}
-
-
-class Role(StrEnum):
-    """Who may do it. The local command line may do everything, since its user holds the database."""
-    VIEWER = "viewer"  # looks
-    OPERATOR = "operator"  # acts on the grid, changes virtual DERs, programs, signals and plans
-    APPROVER = "approver"  # approves what an operator has prepared
-    ADMINISTRATOR = "administrator"  # enrols and removes devices, maintains the database
 
 
 class UploadedFile(NamedTuple):
@@ -65,7 +60,7 @@ class Arg:
 
     `least` and `most` are inclusive and in the argument's unit. `option` is its name on the command line
     (several: `n/lines`) where that is not the parameter's own name without the unit. `choices` are the values
-    of a text.
+    of a text. A `secret` is typed unseen, and stands on no command line and in no log.
     """
     help: str = ""
     least: float | None = None
@@ -73,6 +68,7 @@ class Arg:
     choices: Collection[str] = ()
     option: str = ""
     metavar: str = ""
+    secret: bool = False
 
 
 NO_PAIRS: Mapping[str, str] = MappingProxyType({})
@@ -146,6 +142,7 @@ class Operation:
     role: Role
     confirm: str
     without_database: str
+    in_subtree: bool
 
     @cached_property
     def arguments(self) -> tuple[Argument, ...]:
@@ -228,12 +225,13 @@ class Group:
     parent: str = ""
 
     def operation(self, name: str, *, role: Role, confirm: str = "",
-                  without_database: str = "") -> Callable[[F], F]:
+                  without_database: str = "", in_subtree: bool = False) -> Callable[[F], F]:
         """Declare a function as an operation; the function itself stays as it is.
 
         `confirm` is the question that interfaces ask first, with names of arguments in braces. An interface
         with nobody to answer refuses, unless the answer came with the call (`--yes`).
-        `without_database` is an argument with which the operation needs no database.
+        `without_database` is an argument with which the operation needs no database. `in_subtree` is whether
+        somebody may do it whose rights end at a virtual DER.
         """
         def declare(function: F) -> F:
             self.operations[name] = Operation(
@@ -242,6 +240,7 @@ class Group:
                 role=role,
                 confirm=confirm,
                 without_database=without_database,
+                in_subtree=in_subtree,
             )
             return function
         return declare

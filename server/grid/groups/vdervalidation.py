@@ -6,7 +6,7 @@ import math
 from server.errors import Refused
 from server.grid.groups import membershiprules, programs
 from server.grid.groups.tree import Tree
-from server.models import VirtualDER
+from server.models import OperatorToken, OperatorUser, VirtualDER
 from server.units import Watts
 
 MAX_LEVELS = 32
@@ -74,13 +74,23 @@ def check_parent(vder: VirtualDER, parent: VirtualDER | None) -> None:
         raise Refused(409, f"the tree would be more than {MAX_LEVELS} levels deep")
 
 
+def _whose_rights_end(vder: VirtualDER) -> list[str]:
+    """Return the users whose own rights, or those of a token, end at a virtual DER."""
+    users = {user.name for user in OperatorUser.select().where(OperatorUser.vder == vder)}
+    tokens = OperatorToken.select(OperatorToken, OperatorUser).join(OperatorUser).where(
+        OperatorToken.vder == vder)
+    return sorted(users | {token.user.name for token in tokens})
+
+
 def check_deletion(vder: VirtualDER, force: bool) -> None:
-    """Refuse (409) to delete a virtual DER that has children, carries a stop or, unless forced, has controls
-    that are scheduled or active."""
+    """Refuse (409) to delete a virtual DER that has children, carries a stop, is where the rights of users
+    end or, unless forced, has controls that are scheduled or active."""
     if vder.children.exists():
         raise Refused(409, f"{vder.name} contains {', '.join(child.name for child in vder.children)}")
     if vder.stopped:
         raise Refused(409, f"{vder.name} is part of a stop: resume that first")
+    if names := _whose_rights_end(vder):
+        raise Refused(409, f"the rights of {', '.join(names)} end at {vder.name}: change these first")
     controls = programs.live_controls(vder)
     if controls and not force:
         raise Refused(409, f"{vder.name} has {len(controls)} controls that are scheduled or active")

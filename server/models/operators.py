@@ -1,0 +1,66 @@
+"""Tables of the people and programs who use the operator interface, and of how they sign in."""
+from __future__ import annotations
+
+from peewee import AutoField, BigIntegerField, BooleanField, ForeignKeyField, IntegerField, TextField
+
+from server.models.base import Table
+from server.models.groups import VirtualDER
+
+
+class OperatorUser(Table):
+    """A person or a program that may sign in.
+
+    `role` is one of `server.operators.roles`. `vder` is the virtual DER at which the rights end, NULL: they
+    end nowhere. It cannot be deleted meanwhile, since nobody is to see more than before. `password` is an
+    Argon2id hash in the PHC format, "" where no password lets in.
+    """
+    vder_id: int | None
+    id = AutoField()
+    name = TextField(unique=True)
+    role = TextField()
+    vder = ForeignKeyField(VirtualDER, null=True, on_delete="RESTRICT")
+    password = TextField(default="")
+    disabled = BooleanField(default=False)
+    created_at = BigIntegerField()
+    password_at = BigIntegerField(null=True)
+
+
+class OperatorToken(Table):
+    """What a program shows in place of a password, for a user.
+
+    `hash` is the SHA-256 of its text, which is random. `role` and `vder` narrow what the user may do; ""
+    and NULL do not.
+    """
+    user_id: int
+    vder_id: int | None
+    id = AutoField()
+    user = ForeignKeyField(OperatorUser, on_delete="CASCADE", index=False)
+    name = TextField()
+    hash = TextField(unique=True)
+    role = TextField(default="")
+    vder = ForeignKeyField(VirtualDER, null=True, on_delete="RESTRICT")
+    created_at = BigIntegerField()
+    expires_at = BigIntegerField()
+    last_used_at = BigIntegerField(null=True)
+
+    class Meta:
+        indexes = ((("user", "name"), True),)
+
+
+class OperatorSession(Table):
+    """Somebody who has signed in to the console. `hash` is the SHA-256 of the cookie, `csrf` that of the text
+    which comes with everything that changes something."""
+    user_id: int
+    hash = TextField(primary_key=True)
+    user = ForeignKeyField(OperatorUser, on_delete="CASCADE")
+    csrf = TextField()
+    created_at = BigIntegerField()
+    seen_at = BigIntegerField(index=True)
+
+
+class SignInFailure(Table):
+    """Attempts to sign in that have failed since the last that did not, by the SHA-256 of a name or address:
+    people type passwords where names belong."""
+    key = TextField(primary_key=True)
+    failures = IntegerField()
+    failed_at = BigIntegerField(index=True)

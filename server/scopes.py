@@ -1,0 +1,84 @@
+"""What somebody may see whose rights end at a virtual DER: it, those below it, and their members.
+
+    with scopes.within(vder): …
+
+Whatever finds or lists virtual DERs, devices, or what belongs to either, consults this. What is not visible
+is not there: it is answered as what does not exist, and not counted. Outside of `within` all is visible.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from server.errors import Refused
+from server.models import Device, Membership, VirtualDER
+
+_top: ContextVar[VirtualDER | None] = ContextVar("scope", default=None)
+
+
+@contextmanager
+def within(vder: VirtualDER | None) -> Iterator[None]:
+    """Let only a virtual DER and what belongs to it be visible inside; everything, if None."""
+    token = _top.set(vder)
+    try:
+        yield
+    finally:
+        _top.reset(token)
+
+
+def top() -> VirtualDER | None:
+    """The virtual DER at which rights end here; None where they end nowhere."""
+    return _top.get()
+
+
+def below(vder: VirtualDER) -> Any:
+    """The numbers of a virtual DER and of all below it, as a query."""
+    base = VirtualDER.select(VirtualDER.id).where(VirtualDER.id == vder.id).cte(
+        "visible", recursive=True, columns=("id",))
+    child = VirtualDER.alias()
+    tree = base.union_all(child.select(child.id).join(base, on=(child.parent == base.c.id)))
+    return tree.select_from(tree.c.id)
+
+
+def _members(vder: VirtualDER) -> Any:
+    return Membership.select(Membership.device).where(Membership.vder == vder.id)
+
+
+def devices(query: Any) -> Any:
+    """A query that has Device in it, of those that are visible."""
+    vder = _top.get()
+    return query if vder is None else query.where(Device.id.in_(_members(vder)))
+
+
+def vders(query: Any, column: Any = VirtualDER.id) -> Any:
+    """A query with a column of virtual DERs' numbers, of those that are visible: of the tree, and those of
+    single devices."""
+    vder = _top.get()
+    if vder is None:
+        return query
+    single = VirtualDER.alias()
+    of_devices = single.select(single.id).where(single.device.in_(_members(vder)))
+    return query.where(column.in_(below(vder)) | column.in_(of_devices))
+
+
+def sees_vder(number: int | None) -> bool:
+    """Whether the virtual DER of a number is visible; None has no number, and is not."""
+    if _top.get() is None:
+        return True
+    return number is not None and bool(
+        vders(VirtualDER.select(VirtualDER.id).where(VirtualDER.id == number)).exists())
+
+
+def sees_device(number: int) -> bool:
+    """Whether the device of a number is visible."""
+    return _top.get() is None or bool(
+        devices(Device.select(Device.id).where(Device.id == number)).exists())
+
+
+def require_whole(what: str) -> None:
+    """Refuse (403) what concerns more than a part of the tree to those whose rights end there."""
+    vder = _top.get()
+    if vder is not None:
+        raise Refused(403, f"{what} concerns more than {vder.name}, where your rights end")
