@@ -7,8 +7,9 @@ known of members), `series` (signals, measurements), `plans`, `subscriptions` (a
 reads long lists; `statements` tells those that are wrong; `diskfull` and `unavailable` tell the errors of a
 full disk, and of a database that does not answer, from others; `postgres` does not wait for a frozen
 PostgreSQL, and keeps nothing in a session where a pooler lends it; `inuse` and `turns` are locks beside
-SQLite. `Document` holds what was submitted and what is served, by href. Most other tables can be rebuilt from
-it; readings, orders, signals, plans and what operators set are the truth themselves.
+SQLite, whose transactions `groupcommit` has on the disk before they are answered. `Document` holds what was
+submitted and what is served, by href. Most other tables can be rebuilt from it; readings, orders, signals,
+plans and what operators set are the truth themselves.
 """
 from __future__ import annotations
 
@@ -119,7 +120,7 @@ def _open_sqlite(path: str, wait_s: int) -> peewee.SqliteDatabase:
     """
     Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # it contains PINs
     database = statements.Sqlite(
-        path, timeout=wait_s, lock_type="IMMEDIATE",
+        path, timeout=wait_s, lock_type="IMMEDIATE", group_commit=settings.synchronous == "full",
         pragmas={"journal_mode": "wal", "synchronous": settings.synchronous, "foreign_keys": 1,
                  "cache_size": -8000,
                  "case_sensitive_like": 1})  # as in PostgreSQL, and so LIKE can use an index

@@ -6,7 +6,7 @@ from typing import Any
 
 import peewee
 
-from server.models import turns
+from server.models import groupcommit
 
 MOST_PARAMETERS = 32_766  # of a statement, as SQLite takes them; PostgreSQL takes 65,535
 # These are right: where one fails, something else is wrong.
@@ -20,7 +20,7 @@ def check(parameters: Sequence[Any] | None) -> None:
             f"a statement with {len(parameters)} parameters; models.among and sql.among divide them")
 
 
-class Sqlite(turns.TurnTakingDatabase):
+class Sqlite(groupcommit.GroupCommitDatabase):
     """A SQLite database whose errors are as those of PostgreSQL. SQLite's driver has one class for statements
     that are wrong and for a database that cannot be read."""
 

@@ -88,7 +88,6 @@ class Gunicorn(Server):
             "COUNTERPOISE_KEY": str(certs / "server.key"),
             "COUNTERPOISE_CLIENT_CA": str(certs / "ca.pem"),
             "COUNTERPOISE_DATABASE": database or f"sqlite:///{folder}/none.db",
-            "COUNTERPOISE_SYNCHRONOUS": "normal",
         })
 
 

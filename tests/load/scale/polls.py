@@ -121,7 +121,7 @@ def fleet(url: str, devices: int, folder: Path) -> tuple[Fleet, list[Path]]:
 
 def operate(database: str, seconds: float, began: float, acts: list[Act]) -> None:
     """Do, at their times, what an operator does: tell all together, and each by a control of its own."""
-    environment = {**os.environ, "COUNTERPOISE_DATABASE": database, "COUNTERPOISE_SYNCHRONOUS": "normal"}
+    environment = {**os.environ, "COUNTERPOISE_DATABASE": database}
     for at, words in ((EVENT_AT, ["--percent", "10", "--duration", "1h"]),
                       (ORDER_AT, ["--watts", "1MW", "--duration", "1h", "--per-device"])):
         time.sleep(max(0.0, began + at * seconds - time.monotonic()))
@@ -143,7 +143,7 @@ def measure(url: str, devices: int, rate: float, seconds: float, console: Consol
         server = Gunicorn(folder, "server", "server.protocol.listen", folder / "certs", url, WORKERS)
         stack.callback(server.stop)
         worker = subprocess.Popen([sys.executable, "-m", "server", "work"], cwd=ROOT, env={
-            **os.environ, "COUNTERPOISE_DATABASE": url, "COUNTERPOISE_SYNCHRONOUS": "normal"})
+            **os.environ, "COUNTERPOISE_DATABASE": url})
         stack.callback(worker.terminate)
         poller = Poller(certificates, cases.polls(made), server.port)
         acts: list[Act] = []
