@@ -23,9 +23,10 @@ _LONGEST = 4096  # bytes of a fragment that has no text which is too long for `f
 # --- writing --------------------------------------------------------------------------------------
 
 class _Written(NamedTuple):
-    """An element as it was last written: its value, its text, and what it made of the output's marks."""
+    """An element or attribute as it was last written: its value, its text, and what it made of the output's
+    marks."""
     value: Any
-    text: list[str]
+    text: str
     specific: bool
     csipaus: bool
 
@@ -44,43 +45,42 @@ class Writer:
         """Return what `codec.written` returns."""
         keys = tuple(data)
         if keys != self._keys:
-            self._keys, self._fields = keys, self._elements(keys) if self._is_plain else None
+            self._keys, self._fields = keys, self._parts(keys) if self._is_plain else None
         if self._fields is None or variant.draft:
             return codec.written(self.name, data, variant)
         return self._fragment(data, self._fields, variant)
 
-    def _elements(self, keys: Sequence[str]) -> list[FieldSpec] | None:
-        """Return the elements with these keys, in order; None where there are others beside."""
-        order = self.spec.order
-        if any(key not in order and key not in self.spec.by_attribute for key in keys):
-            return None
-        return [self.spec.elements[index] for index in sorted(order[key] for key in keys if key in order)]
+    def _parts(self, keys: Sequence[str]) -> list[FieldSpec] | None:
+        """Return the attributes with these keys, then the elements, each in order; None where there are
+        others beside."""
+        attributes = [field for field in self.spec.attributes if field.key in keys]
+        elements = [field for field in self.spec.elements if field.key in keys]
+        return [*attributes, *elements] if len(attributes) + len(elements) == len(keys) else None
 
     def _fragment(self, data: Data, fields: Sequence[FieldSpec], variant: Variant) -> tuple[bytes, bool]:
-        out, written = Output(variant), self._written[variant]
-        codec.write_attributes(out, self.spec, data, ())
-        out.append(">")
-        specific, csipaus = out.specific, False
+        written, texts, opened = self._written[variant], [], False
+        specific = csipaus = False
         for field in fields:
+            if not opened and not field.attribute:
+                texts.append(">")
+                opened = True
             value = data[field.key]
             last = written.get(field.key)
             if last is None or last.value != value:
-                last = written[field.key] = self._write(out, field, value, data)
-            else:
-                out.extend(last.text)
+                last = written[field.key] = self._write(field, value, data, variant)
+            texts.append(last.text)
             specific |= last.specific
             csipaus |= last.csipaus
-        if csipaus:
-            out.insert(0, codec.DECLARED)
-        return "".join(out).encode(), specific
+        return "".join((codec.DECLARED if csipaus else "", *texts, "" if opened else ">")).encode(), specific
 
-    def _write(self, out: Output, field: FieldSpec, value: Any, data: Data) -> _Written:
-        begin = len(out)
-        out.specific = out.csipaus = False
-        if value is not None and out.accepts(field):
+    def _write(self, field: FieldSpec, value: Any, data: Data, variant: Variant) -> _Written:
+        out = Output(variant)
+        if field.attribute:
+            codec.write_attribute(out, field, data)
+        elif value is not None and out.accepts(field):
             for occurrence in value if field.many else (value,):
                 codec.write_value(out, field, occurrence, data, f"{self.name}/{field.key}")
-        return _Written(value, out[begin:], out.specific, out.csipaus)
+        return _Written(value, "".join(out), out.specific, out.csipaus)
 
 
 # --- validating -----------------------------------------------------------------------------------

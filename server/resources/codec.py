@@ -225,15 +225,20 @@ def _write_type(out: Output, declared: TypeSpec, data: Data) -> tuple[TypeSpec, 
 def write_attributes(out: Output, spec: TypeSpec, data: Data, unknown: Sequence[str]) -> None:
     """Write the attributes of an element, known ones and, of the `unknown` keys, those of other schemas."""
     for field in spec.attributes:
-        if field.key in data and out.accepts(field):
-            text = _write_text(data[field.key], field.key, field.simple, data)
-            out.append(f" {field.key}={quoteattr(text)}")
+        if field.key in data:
+            write_attribute(out, field, data)
     attributes = {key[1:]: data[key] for key in unknown
                   if key.startswith("@") and (out.whole or key != "@schemaVer")}
     if attributes:
         out.specific = True
         if out.foreign:
             out.append(foreign.attributes_text(attributes))
+
+
+def write_attribute(out: Output, field: FieldSpec, data: Data) -> None:
+    """Write an attribute of an element with this data, where the variant has it."""
+    if out.accepts(field):
+        out.append(f" {field.key}={quoteattr(_write_text(data[field.key], field.key, field.simple, data))}")
 
 
 def write_value(out: Output, field: FieldSpec, value: Any, owner: Data, path: str) -> None:

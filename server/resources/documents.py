@@ -1,7 +1,8 @@
 """Rows of the table Document, by SQL written by hand, since every write needs several."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from operator import itemgetter
 from typing import Any
 
 from server.models import Document, is_postgres
@@ -18,7 +19,8 @@ _SELECT = f'SELECT {", ".join(COLUMNS)} FROM document WHERE '
 _REPLACE = "ON CONFLICT {} DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
 _PRIMARY_KEY = "ON CONSTRAINT document_pkey"  # by its name, since it has more columns where it is partitioned
 _JSON = tuple((name, getattr(Document, name).python_value) for name in ("submitted", "status"))
-_TO_TEXT = {name: getattr(Document, name).db_value for name, _ in _JSON}
+_TO_TEXT = tuple((COLUMNS.index(name), getattr(Document, name).db_value) for name, _ in _JSON)
+_in_order = itemgetter(*COLUMNS)
 
 
 def select(condition: str, *parameters: Any) -> list[Document]:
@@ -76,8 +78,16 @@ def write(rows: Iterable[Data]) -> None:
     sql.insert("document", COLUMNS, map(_stored, rows), replace)
 
 
+def write_bodies(bodies: Mapping[Href, bytes]) -> None:
+    """Write these bodies, by the href, of documents of which nothing else has changed."""
+    sql.update("document", ("href",), ("body",), bodies.items())
+
+
 def _stored(values: Data) -> tuple[Any, ...]:
-    return tuple(_TO_TEXT[name](value) if name in _TO_TEXT else value for name, value in values.items())
+    row = list(_in_order(values))
+    for index, to_text in _TO_TEXT:
+        row[index] = to_text(row[index])
+    return tuple(row)
 
 
 def differs(document: Document, values: Data) -> bool:

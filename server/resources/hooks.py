@@ -212,6 +212,12 @@ def derive(kind: str, submitted: dict[Href, Data | None]) -> dict[Href, Derived]
     return function(submitted) if function is not None and submitted else {}
 
 
+def is_derived(kind: str) -> bool:
+    """Return whether something is derived of documents of a kind, as `derived` says."""
+    _load()
+    return kind in _derived
+
+
 def run_due(kind: str, hrefs: list[Href]) -> None:
     """Do what is due of documents of a kind."""
     _load()

@@ -1,20 +1,39 @@
 """The links of documents, with the number of items of the lists that they lead to."""
 from __future__ import annotations
 
+import re
 from collections import Counter as Tally
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from server.models import Document
-from server.resources import documents, draft, hooks, links, profiles, sql, table
+from server.resources import codec, documents, draft, hooks, links, profiles, schema, sql, table
+from server.resources.links import LinkSpec
 from server.resources.variants import Variant
 from server.units import Href
 
 Data = dict[str, Any]
 Counter = Callable[[list[Href]], dict[Href, int | None]]
 Chooser = Callable[[list[Href]], Collection[Href]]
+_COUNTED = re.compile(rb'(<((?:csipaus:)?\w+ListLink)\b[^>]*?) all="(\d+)"')
+
+
+class _Source(NamedTuple):
+    """A link to be, what chooses whether it is there, what counts, or else the last step of the list whose
+    items, or whose active ones, are counted (None: it leads to no list)."""
+    link: LinkSpec
+    chooser: Chooser | None
+    counter: Counter | None
+    counts: str | None
+
+
+def _sources(name: str, variant: Variant) -> list[_Source]:
+    """Return the links of a resource (its row) in a variant."""
+    return [_Source(link, hooks.instead_of("LINK", link.row.name), _counter(link.row.name, variant),
+                    table.source(link.row).path.rpartition("/")[2] if link.row.is_list else None)
+            for link in links.links_in(variant.edition, name)]
 
 
 def links_of(kinds: dict[Href, str], variant: Variant) -> dict[Href, Data]:
@@ -27,33 +46,34 @@ def links_of(kinds: dict[Href, str], variant: Variant) -> dict[Href, Data]:
     counted_by: dict[Counter, list[Href]] = defaultdict(list)
     chosen_by: dict[Chooser, list[Href]] = defaultdict(list)
     parents = []
-    specs = {href: links.links_in(variant.edition, table.row_name(kind, href))
-             for href, kind in kinds.items()}
-    for href, below in specs.items():
-        if any(not link.row.is_list for link in below):
-            parents.append(href)
-        for link in below:
-            target = f"{href}/{link.step}"
-            chooser = hooks.instead_of("LINK", link.row.name)
-            if chooser:
-                chosen_by[chooser].append(target)
-            counter = _counter(link.row.name, variant)
-            if counter:
-                counted_by[counter].append(target)
-            elif link.row.is_list:
-                source = f"{href}/{table.source(link.row).path.rpartition('/')[2]}"
-                (listed if link.row.of is None else active)[target] = source
+    sources: dict[str, list[_Source]] = {}
+    names = {href: table.row_name(kind, href) for href, kind in kinds.items()}
+    for href, name in names.items():
+        if name not in sources:
+            sources[name] = _sources(name, variant)
+        for source in sources[name]:
+            target = f"{href}/{source.link.step}"
+            if source.chooser:
+                chosen_by[source.chooser].append(target)
+            if source.counter:
+                counted_by[source.counter].append(target)
+            elif source.counts is not None:
+                (active if source.link.row.of else listed)[target] = f"{href}/{source.counts}"
+            else:
+                parents.append(href)
     counts: dict[Href, int | None] = {}
     for counter, targets in counted_by.items():
         counts |= dict.fromkeys(targets) | counter(targets)
-    for sources, condition in ((listed, documents.LISTED), (active, documents.ACTIVE)):
-        found = _counts(sources.values(), condition)
-        counts |= {target: found.get(source, 0) for target, source in sources.items()}
+    for lists, condition in ((listed, documents.LISTED), (active, documents.ACTIVE)):
+        found = _counts(lists.values(), condition)
+        counts |= {target: found.get(source, 0) for target, source in lists.items()}
     present = {target for target, count in counts.items() if count}
     present |= {single for single, in sql.among(
         f"SELECT href FROM document WHERE parent IN ({{}}) AND {documents.LISTED}", parents)}
     unlinked = _unlinked(chosen_by, counts)
-    return {href: links.links(below, href, counts, present, unlinked) for href, below in specs.items()}
+    below = {name: [source.link for source in of_name] for name, of_name in sources.items()}
+    return {href: links.links(below[name], href, counts, present, unlinked) if below[name] else {}
+            for href, name in names.items()}
 
 
 def _unlinked(chosen_by: Mapping[Chooser, list[Href]], counts: Mapping[Href, int | None]) -> set[Href]:
@@ -93,6 +113,23 @@ def has_own_counts(kind: str, variant: Variant) -> bool:
 def _has_own_counts(kind: str, variant: Variant, stored_edition: int) -> bool:
     return any(link.edition == variant.edition != stored_edition
                or variant.draft and link.row.name in draft.PARTIAL_LISTS for link in links.link_rows(kind))
+
+
+def counted_anew(kind: str, body: bytes, links_of: Data, variant: Variant) -> bytes | None:
+    """Return a body in this variant with the counts of these links; None where it has others than these."""
+    counts = {key.encode(): link["all"] for key, link in links_of.items() if "all" in link}
+    found = _COUNTED.findall(body)
+    names = {name for _, name, _ in found}
+    if len(names) < len(found) or not names <= counts.keys() or any(
+            _has(kind, key.decode(), variant) for key in counts.keys() - names):
+        return None
+    return _COUNTED.sub(lambda match: b'%s all="%d"' % (match[1], counts[match[2]]), body)
+
+
+@lru_cache(maxsize=None)
+def _has(kind: str, key: str, variant: Variant) -> bool:
+    """Return whether documents of a kind can have an element in a variant."""
+    return codec.Output(variant).accepts(schema.type_spec(kind).by_key[key])
 
 
 @lru_cache(maxsize=None)

@@ -57,12 +57,10 @@ def note_created(instants: Mapping[str, Instant]) -> None:
 
 def _raise(values: Iterable[tuple[str, int]], raised: str) -> dict[str, int]:
     """Set counters to these values, and those that there are to `raised`; return what they are."""
+    conflict = f"ON CONFLICT (name) DO UPDATE SET value = {raised} RETURNING name, value"
     found: dict[str, int] = {}
     for chunk in chunked(values, CHUNK):
-        found |= dict(sql.rows(
-            f"INSERT INTO counter (name, value) VALUES {', '.join(['(?, ?)'] * len(chunk))} "
-            f"ON CONFLICT (name) DO UPDATE SET value = {raised} RETURNING name, value",
-            *(part for pair in chunk for part in pair)))
+        found |= dict(sql.inserted("counter", ("name", "value"), chunk, conflict))
     return found
 
 

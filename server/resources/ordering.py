@@ -56,6 +56,8 @@ def _order(kind: str) -> tuple[tuple[tuple[str, bool, str], ...], str | None]:
 
 def value_at(data: Data, path: str) -> Any:
     """Return the value at a path inside data; None where there is none."""
+    if "/" not in path:
+        return data.get(path)
     value: Any = data
     for step in path.split("/"):
         value = value.get(step) if isinstance(value, dict) else None

@@ -131,4 +131,4 @@ def _render_lists(parents: Sequence[Href], wait_ms: int | None) -> None:
         for kind, hrefs in others.items():
             hooks.run_due(kind, hrefs)
         for href in render.rerender(href for hrefs in others.values() for href in hrefs):
-            store.touch(table.parent(table.parent(href)))
+            transactions.touch_counts(table.parent(table.parent(href)))

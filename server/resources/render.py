@@ -11,8 +11,8 @@ from server.errors import Refused
 from server.models import Document
 from server.models.base import CHUNK, chunked
 from server.resources import (bulkcodec, codec, documents, editions, eventlists, events, hooks, linkcounts,
-                              links, ordering, outbox, pollrates, profiles, quotas, schema, subscribability,
-                              table, visibility)
+                              links, ordering, outbox, pollrates, profiles, quotas, schema, sql,
+                              subscribability, table, visibility)
 from server.resources.eventlists import Draft, Period, Timed
 from server.resources.hooks import Derived
 from server.resources.variants import WHOLE, Variant
@@ -23,9 +23,11 @@ Data = dict[str, Any]
 
 
 class Rendered(NamedTuple):
-    """A body, and the instant at which time changes it beside the status of the document, None for none."""
+    """A body, the instant at which time changes it beside the status of the document (None for none), and
+    whether other variants may have another."""
     body: bytes
     until: Instant | None
+    specific: bool
 
 
 def save(
@@ -77,6 +79,24 @@ def rerender(hrefs: Iterable[Href]) -> list[Href]:
     return changed
 
 
+def recount(hrefs: Iterable[Href]) -> None:
+    """Write the numbers of items that links of these documents state, after lists below have changed.
+
+    The rest of a body stays as it is, unless a link comes or goes, or more is derived. It is no change to
+    subscribers. What is not there any more is left out.
+    """
+    for chunk in chunked(dict.fromkeys(hrefs), CHUNK):
+        stored = {href: (kind, bytes(body)) for href, kind, body in sql.among(
+            "SELECT href, kind, body FROM document WHERE href IN ({})", chunk)}
+        links_of = linkcounts.links_of({href: kind for href, (kind, _) in stored.items()},
+                                       profiles.default())
+        counted = {href: None if hooks.is_derived(kind) else linkcounts.counted_anew(
+            kind, body, links_of[href], profiles.default()) for href, (kind, body) in stored.items()}
+        documents.write_bodies({href: body for href, body in counted.items()
+                                if body is not None and body != stored[href][1]})
+        rerender(href for href, body in counted.items() if body is None)
+
+
 def _write(
     timed: list[Timed], check: bool = False, bounded: bool = False, same: Container[Href] = ()
 ) -> list[Href]:
@@ -86,16 +106,19 @@ def _write(
     writers = {kind: bulkcodec.Writer(kind) for kind in {draft.kind for draft, _, _ in timed}}
     changed: list[tuple[Data, Document | None]] = []
     unchecked: dict[str, list[bytes]] = defaultdict(list)
+    now = clock.now()
     for draft, state, stored in timed:
         writer = writers[draft.kind]
-        values, data = _row(draft, links_of[draft.href], state, writer, derived.get(draft.href))
+        values, data, specific = _row(draft, links_of[draft.href], state, writer, now,
+                                      derived.get(draft.href))
         if stored is None and bounded:
             text = Document.submitted.db_value(draft.submitted)
             quotas.check_bytes(draft.audience, draft.href, len(text or ""))
         if stored is None or documents.differs(stored, values):
             changed.append((values, stored))
         if stored is None and check:
-            unchecked[draft.kind].append(writer.written(data, WHOLE)[0])
+            whole = writer.written(data, WHOLE)[0] if specific else values["body"]
+            unchecked[draft.kind].append(whole)
     for kind, fragments in unchecked.items():
         bulkcodec.check_all(kind, fragments)
     for values, stored in changed:
@@ -116,19 +139,20 @@ def derive(submitted: Iterable[tuple[str, Href, Data | None]]) -> dict[Href, Der
             for href, of_href in hooks.derive(kind, of_kind).items()}
 
 
-def _row(draft: Draft, links_of: Data, state: TimedState | None, writer: bulkcodec.Writer,
-         derived: Derived | None = None) -> tuple[Data, Data]:
-    """Return the values of all columns, and what is served as data."""
+def _row(draft: Draft, links_of: Data, state: TimedState | None, writer: bulkcodec.Writer, now: Instant,
+         derived: Derived | None = None) -> tuple[Data, Data, bool]:
+    """Return the values of all columns, what is served as data, and whether other variants have another
+    body."""
     kind, href, _, audience, submitted = draft
     data = submitted if submitted is not None else blank(kind)
     position = ordering.list_position(kind, href, data)
     if state is None:
-        state = _timed_state(data, position)
+        state = _timed_state(data, position, now)
     if derived is not None and (derived.fresh_until is not None or not derived.served):
         shown = state.visibility if derived.served else Document.WITHDRAWN
         state = TimedState(shown, derived.fresh_until)
     served = _served(draft, data, links_of, state.status, derived)
-    rendered = _body(kind, data, served, profiles.default(), writer, clock.now())
+    rendered = _body(kind, data, served, profiles.default(), writer, now)
     fresh_until = min((instant for instant in (state.fresh_until, rendered.until) if instant is not None),
                       default=None)
     return {
@@ -145,7 +169,7 @@ def _row(draft: Draft, links_of: Data, state: TimedState | None, writer: bulkcod
         "visibility": state.visibility,
         "fresh_until": fresh_until,
         "status": state.status,
-    }, served
+    }, served, rendered.specific
 
 
 def _served(
@@ -166,16 +190,17 @@ def _body(
     kind: str, data: Data, served: Data, variant: Variant, writer: bulkcodec.Writer, now: Instant
 ) -> Rendered:
     """Return the body of a document in a variant."""
-    until = None
+    until, changed = None, False
     if variant.edition == 2023 and "EventStatus" in served and links.is_event(kind):
         event = events.from_data(kind, "", data)
         status, until = visibility.status_of_2023(event, served["EventStatus"], now)
-        served = {**served, "EventStatus": status}
+        served, changed = {**served, "EventStatus": status}, True
     reword = editions.REWORDED.get((kind, variant.edition))
     if reword is not None:
-        served = reword(served)
+        served, changed = reword(served), True
     try:
-        return Rendered(writer.written(served, variant)[0], until)
+        body, specific = writer.written(served, variant)
+        return Rendered(body, until, specific or changed)
     except (ValueError, TypeError, AttributeError) as error:
         raise Refused(400, str(error)) from None
 
@@ -198,10 +223,10 @@ def in_variant(
     return _body(document.kind, data, served, variant, writer, now)
 
 
-def _timed_state(data: Data, position: ordering.ListPosition) -> TimedState:
+def _timed_state(data: Data, position: ordering.ListPosition, now: Instant) -> TimedState:
     if position.until is None:
         return TimedState(Document.LISTED, None)
-    return visibility.interval_state(data["interval"]["start"], position.until, clock.now())
+    return visibility.interval_state(data["interval"]["start"], position.until, now)
 
 
 def blank(kind: str) -> Data:

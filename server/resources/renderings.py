@@ -42,7 +42,7 @@ def bodies(rows: Sequence[Row], variant: Variant) -> list[bytes]:
     made = _make([row for row, body in zip(rows, found, strict=True) if body is None], variant, now)
     for row, source in zip(rows, sources, strict=True):
         if row[_HREF] in made and not linkcounts.has_own_counts(row[_KIND], variant):
-            _keep((row[_HREF], variant), _Rendering(source, *made[row[_HREF]]))
+            _keep((row[_HREF], variant), _Rendering(source, *made[row[_HREF]][:2]))
     return [made[row[_HREF]].body if body is None else body for row, body in zip(rows, found, strict=True)]
 
 

@@ -19,7 +19,7 @@ from server.resources.codes import EventStatus
 from server.resources.eventlists import Draft, Period
 from server.resources.hooks import Change
 from server.resources.reindexing import apply_rates, reindex, render_all
-from server.resources.transactions import touch, transaction
+from server.resources.transactions import touch, touch_counts, transaction
 from server.units import Href
 
 __all__ = ["INHERIT", "add", "add_all", "add_placeholders", "apply_rates", "cancel", "cancel_all", "discard",
@@ -279,10 +279,10 @@ def _count(href: str, parent: str) -> None:
     if not table.number(href):
         touch(parent)
     elif match is not None and linkcounts.counted(match.row.name):
-        touch(table.parent(parent))
+        touch_counts(table.parent(parent))
 
 
 def reevaluate(periods: Mapping[Href, Iterable[Period]]) -> None:
     """Render the events of lists that have changed in these periods, by list, and what shows their number."""
     for list_href in render.reevaluate(periods):
-        touch(table.parent(list_href))
+        touch_counts(table.parent(list_href))

@@ -23,6 +23,7 @@ LATELY_S = 3.0  # for which it is believed that others write, once they have
 class _Local(threading.local):
     depth = 0
     dirty: dict[str, None] = {}
+    uncounted: dict[str, None] = {}
     version: int | None = None  # SQLite's count of what other connections have written
     others_at = float("-inf")  # when that was last seen to grow
     held_s = 0.0  # that the last transaction took, from when it had its locks
@@ -52,7 +53,7 @@ def transaction(*scopes: Href, wait_ms: int | None = None) -> Iterator[None]:
             _lock(scopes, wait_ms)
         began = time.monotonic()
         outbox.begin(check_schema())
-        _local.depth, _local.dirty = 1, {}
+        _local.depth, _local.dirty, _local.uncounted = 1, {}, {}
         try:
             yield
             render_touched()
@@ -115,18 +116,27 @@ def _lock(scopes: Iterable[Href], wait_ms: int | None) -> None:
         sql.execute("SELECT pg_advisory_xact_lock(2030)")
         return
     sql.execute("SELECT pg_advisory_xact_lock_shared(2030)")
-    keys = sorted({zlib.crc32(tree.encode()) - (1 << 31) for tree in trees})
+    keys = sql.array(sorted({zlib.crc32(tree.encode()) - (1 << 31) for tree in trees}))
     sql.execute("SELECT pg_advisory_xact_lock(5, tree) FROM unnest(?::integer[]) AS tree", keys)
 
 
 def render_touched() -> None:
     """Render what was touched in this transaction now, for what is read before its end."""
-    while _local.dirty:
+    while _local.dirty or _local.uncounted:
         hrefs, _local.dirty = _local.dirty, {}
+        uncounted, _local.uncounted = _local.uncounted, {}
         render.rerender(hrefs)
+        render.recount(href for href in uncounted if href not in hrefs)
 
 
 def touch(*hrefs: str) -> None:
     """Render these documents again at the end of the transaction."""
     for href in hrefs:
         _local.dirty[href] = None
+
+
+def touch_counts(*hrefs: str) -> None:
+    """Count the items of the lists below these documents again, for their links, at the end of the
+    transaction."""
+    for href in hrefs:
+        _local.uncounted[href] = None

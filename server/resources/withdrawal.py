@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from server.models import Document
 from server.resources import sql, table
-from server.resources.transactions import touch, transaction
+from server.resources.transactions import touch, touch_counts, transaction
 from server.units import Href
 
 
@@ -26,4 +26,5 @@ def _set(href: Href, visibility: int) -> None:
         sql.execute("UPDATE document SET visibility = ? WHERE href = ?", visibility, href)
         sql.execute(f"UPDATE document SET visibility = ? WHERE {sql.below('href')}", visibility,
                     *sql.bounds(href))
-        touch(href, table.parent(table.parent(href)))  # which have links that count
+        touch(href)
+        touch_counts(table.parent(table.parent(href)))  # which has a link that counts

@@ -13,7 +13,7 @@ from typing import Any, cast
 from server import clock
 from server.grid.controls import dercontrols, eventlisting, reservationanswers, reservations
 from server.grid.controls.reservations import Revision
-from server.grid.dispatch.shares import ShareRow, record_shares
+from server.grid.dispatch.shares import record_events
 from server.grid.fleet.reservationoffer import ReservationOffer
 from server.grid.fleet.stops import STOP
 from server.grid.groups import programs, singledevices
@@ -90,7 +90,8 @@ def _do_some(number: int, size: parts.Parts) -> int | None:
         (DispatchOrder.id == number) & DispatchOrder.work.is_null(False)).first()
     if order is None:
         return None
-    remaining = Share.select().where((Share.order == order) & (Share.lfdi > order.work["after"]))
+    remaining = Share.select(Share.lfdi, Share.event_href, Share.pending).where(
+        (Share.order == order) & (Share.lfdi > order.work["after"]))
     scopes: tuple[Href, ...] = ()  # a cancelled reservation is answered anew, by what its virtual DERs leave
     if order.work["do"] == "publish":
         remaining = remaining.where(Share.pending.is_null(False))
@@ -132,20 +133,16 @@ def _publish(order: DispatchOrder, shares: Sequence[Share]) -> None:
     A share that cannot be sent any more, since the device or its request is gone or the time is over, is
     removed: nobody was told of it.
     """
-    pending = {share.lfdi: share for share in shares}
+    pending = {share.lfdi: share.pending for share in shares}
     hrefs: dict[Lfdi, Href] = {}
     if order.start + order.duration_s > clock.now():
-        contents = {lfdi: share.pending for lfdi, share in pending.items()}
         created = _created(order, pending)
-        bases = {lfdi: content["base"] for lfdi, content in contents.items() if "base" in content}
-        cars = {lfdi: content for lfdi, content in contents.items() if "offers" in content}
+        bases = {lfdi: content["base"] for lfdi, content in pending.items() if "base" in content}
+        cars = {lfdi: content for lfdi, content in pending.items() if "offers" in content}
         hrefs = {**_publish_controls(order, created, bases), **_publish_reservations(order, created, cars)}
     sql.many("DELETE FROM share WHERE order_id = ? AND lfdi = ?",
              ((order.id, lfdi) for lfdi in pending if lfdi not in hrefs))
-    record_shares(order, [
-        ShareRow(lfdi, href, share.planned_w or 0.0, share.baseline_w, share.reason,
-                 planned_var=share.planned_var)
-        for lfdi, href in hrefs.items() for share in [pending[lfdi]]])
+    record_events(order, hrefs)
 
 
 def _created(order: DispatchOrder, lfdis: Iterable[Lfdi]) -> Data:

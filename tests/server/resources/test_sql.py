@@ -7,7 +7,8 @@ from pathlib import Path
 import peewee
 import pytest
 
-from server.models import Document, ReadingSet, db, is_postgres
+from server.grid.groups import virtualders
+from server.models import DispatchOrder, Document, ReadingSet, db, is_postgres
 from server.resources import meterreadings, sql, store
 from tests import peers
 
@@ -97,3 +98,42 @@ def test_no_statement_looks_for_hrefs_by_like() -> None:
     like = re.compile(r"\b(href|meter|parent)\b\"? LIKE|\b[A-Z]\w*\.(href|meter|parent)\.startswith")
     files = (path for path in SERVER.rglob("*.py") if path.parent.name != "migrations")
     assert not [path.name for path in files if like.search(path.read_text())]
+
+
+def test_rows_are_updated_by_their_keys_alone(order: int) -> None:
+    with db.atomic():
+        sql.insert("share", ("order_id", "lfdi", "event_href", "mrid", "reason", "planned_w", "pending"),
+                   [(order, lfdi, "", "", "why", 0.1, "{}") for lfdi in "ABC"])
+        sql.update("share", ("order_id", "lfdi"), ("event_href", "planned_w", "pending"), (
+            (order, lfdi, lfdi * 2, 1e-300, None) for lfdi in "AB"))
+        sql.update("share", ("order_id", "lfdi"), ("mrid",), [])
+    assert sql.rows("SELECT lfdi, event_href, planned_w, pending, reason FROM share ORDER BY lfdi") == [
+        ("A", "AA", 1e-300, None, "why"), ("B", "BB", 1e-300, None, "why"), ("C", "", 0.1, "{}", "why")]
+
+
+@pytest.fixture
+def order(server: None) -> int:
+    vder = virtualders.create("town")["id"]
+    return int(DispatchOrder.create(vder=vder, quantity="watts", value=1.0, addressing="device", start=0,
+                                    duration_s=1, created_at=0).id)
+
+
+def test_texts_go_through_arrays_as_they_are(server: None) -> None:
+    odd = ['{"a", "b\\c"}', "NULL", "", "\u00e9'\" \\N\n,"]
+    with db.atomic():
+        sql.insert("key_value", ("name", "value"), [(f"n{number}", "-") for number in range(len(odd))])
+        sql.update("key_value", ("name",), ("value",),
+                   [(f"n{number}", text) for number, text in enumerate(odd)])
+    assert [value for value, in sql.rows(
+        "SELECT value FROM key_value WHERE name LIKE 'n_' ORDER BY name")] == odd
+    assert {value for value, in sql.among(
+        "SELECT value FROM key_value WHERE value IN ({}) AND name < ?", [*odd, "-"], "n3")} == set(odd[:3])
+
+
+def test_counters_that_are_there_are_raised(server: None) -> None:
+    conflict = ("ON CONFLICT (name) DO UPDATE SET value = counter.value + excluded.value "
+                "RETURNING name, value")
+    for values in ([("a", 1), ("b", 2)], [("b", 3), ("c", 4)]):
+        with db.atomic():
+            found = dict(sql.inserted("counter", ("name", "value"), values, conflict))
+    assert found == {"b": 5, "c": 4}

@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest
 
+from server import clock
+from server.config import settings
+from server.devices import enrolment
 from server.errors import Refused
 from server.models import EVERYONE, NOBODY, Device
-from server.resources import codec, documents, hooks, numbering, retrieve, sql, store
+from server.resources import codec, documents, hooks, linkcounts, numbering, render, retrieve, sql, store
 from server.resources.hooks import Change
+from server.resources.variants import PLAIN
 from tests import peers
 
 PROGRAM = {"primacy": 1, "description": "p"}
@@ -170,6 +174,37 @@ def test_links_and_counts_follow_what_stands_below() -> None:
     store.remove(first)
     store.remove(f"{href}/dderc")
     assert links(href) == {"ActiveDERControlListLink": 1, "DERControlListLink": 1, "DERCurveListLink": 0}
+
+
+@pytest.mark.parametrize("profile", ["2030.5-2018", "csip-aus", "2030.5-2023", "draft"])
+def test_a_count_alone_is_written_as_if_all_were(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "profile", profile)
+    hrefs = [store.add("DERProgram", "/derp", {**PROGRAM, "description": 'a <DERControlListLink all="7"'}),
+             enrolment.href(enrolment.enrol(peers.lfdi(1)))]
+    below = [store.add("DERControl", f"{hrefs[0]}/derc", control(clock.now() + start)) for start in (0, 200)]
+    below.append(store.add("LogEvent", f"{hrefs[1]}/lel", LOG))
+    bodies = [list(sql.rows("SELECT body FROM document WHERE href = ?", href)) for href in hrefs]
+    for written in (lambda: None, lambda: [store.remove(href) for href in below]):
+        written()
+        with store.transaction():
+            assert render.rerender(hrefs) == []
+    assert bodies != [list(sql.rows("SELECT body FROM document WHERE href = ?", href)) for href in hrefs]
+
+
+@pytest.mark.parametrize("body, links, expected", [
+    (b'><DERControlListLink all="0" href="/c"/>', {"DERControlListLink": {"href": "/c", "all": 12}},
+     b'><DERControlListLink all="12" href="/c"/>'),
+    (b'><DERControlListLink href="/c"/>', {"DERControlListLink": {"href": "/c"}},
+     b'><DERControlListLink href="/c"/>'),
+    (b'><DERControlListLink all="0" href="/c"/>', {}, None),
+    (b'>', {"DERControlListLink": {"href": "/c", "all": 1}}, None),
+    (b'><DERControlListLink all="0"/><DERControlListLink xmlns="other" all="0"/>',
+     {"DERControlListLink": {"href": "/c", "all": 1}}, None),
+])
+def test_a_body_is_counted_anew_where_it_has_the_same_links(
+    body: bytes, links: dict[str, Any], expected: bytes | None
+) -> None:
+    assert linkcounts.counted_anew("DERProgram", body, links, PLAIN) == expected
 
 
 def test_remove_takes_what_stands_below_and_no_more() -> None:
