@@ -36,12 +36,12 @@ def evaluate_due(area: VirtualDER, balance: Balance) -> None:
     now = clock.now()
     present = now - now % balance.step_s
     is_believed = areameter.of_area(area).is_recorded
-    for steps_ago in EVALUATED_STEPS_AGO:
-        start = present - steps_ago * balance.step_s
-        if balance.step_s < STEP:
-            measurements.roll_step(Tree.read(include=[area]).subtree(area.id), start, balance.step_s)
-        else:
-            measurements.roll(start)
+    starts = [present - steps_ago * balance.step_s for steps_ago in EVALUATED_STEPS_AGO]
+    if balance.step_s < STEP:
+        measurements.roll_steps(Tree.read(include=[area]).subtree(area.id), starts, balance.step_s)
+    else:
+        measurements.roll(*starts)
+    for start in starts:
         _evaluate_step(area, start, balance.step_s, is_believed)
     measurements.record(area, present, balance.step_s, **_soc_statistics(area))
     _evaluate_responses(area, present - EVALUATED_STEPS_AGO[-1] * balance.step_s, balance.step_s)

@@ -149,11 +149,18 @@ def _created(order: DispatchOrder, lfdis: Iterable[Lfdi]) -> Data:
     """Return the creationTime of events that are published after those of a later order for the same devices,
     which must not be superseded by them: before that order. Else it is the time of publication, and so for a
     stop, which supersedes everything."""
-    if order.quantity == STOP:
+    if order.quantity == STOP or not _has_later(order):
         return {}
     later = next(sql.among(
         "SELECT 1 FROM share WHERE lfdi IN ({}) AND order_id > ? LIMIT 1", lfdis, order.id), None)
     return {"creationTime": order.created_at - 1} if later else {}  # in one second, the later mRID would win
+
+
+def _has_later(order: DispatchOrder) -> bool:
+    """Return whether there are later orders, beside those of the same step of a plan, in which devices are
+    told of other things: so that the shares that a device has ever had are hardly ever looked through."""
+    return sql.row("SELECT 1 FROM dispatch_order WHERE id > ? AND (plan_id IS NULL OR plan_id <> ? OR "
+                   "start <> ?) LIMIT 1", order.id, order.plan_id or -1, order.start) is not None
 
 
 def _publish_controls(order: DispatchOrder, created: Data, base_of: dict[Lfdi, Data]) -> dict[Lfdi, Href]:

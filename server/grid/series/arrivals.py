@@ -5,7 +5,7 @@ Charging is positive, energy in Wh, power in W, as in FlowReservation.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -152,9 +152,7 @@ def expected_arrivals(
     sessions = [ExpectedSession(arrival, departure, energy_wh, power_w, index)
                 for index, values in submitted.items()
                 for arrival, departure, energy_wh, power_w in values if at < arrival < end]
-    groups = {device: group for device, group in _groups_of_devices(dispatch_groups).items()
-              if group not in submitted}
-    usual, spread = _usual(groups, len(dispatch_groups), at, end)
+    usual, spread = _usual(dispatch_groups, submitted, at, end)
     sessions += usual
     rows = [
         (
@@ -190,26 +188,29 @@ def _submitted(group: VirtualDER, at: int) -> list[SessionValues] | None:
     return None if row is None else row.values
 
 
-def _groups_of_devices(dispatch_groups: Sequence[VirtualDER]) -> dict[int, int]:
-    """Return, by device (number), the index of the group through which it is dispatched."""
+def _groups_of_devices(dispatch_groups: Sequence[VirtualDER], devices: Collection[int]) -> dict[int, int]:
+    """Return, by device (number), the index of the group through which it is dispatched, of these devices."""
     index = {group.id: number for number, group in enumerate(dispatch_groups)}
-    if not index:
+    if not index or not devices:
         return {}
-    group_of = dispatchgroups.dispatch_groups(list(index), Tree.read(include=dispatch_groups))
-    return {device: index[group] for device, group in group_of.items()}
+    deepest = dispatchgroups.deepest_of_devices(list(index), Tree.read(include=dispatch_groups), devices)
+    return {device: index[groups[0]] for device, groups in deepest.items()}
 
 
 def _usual(
-    groups: Mapping[int, int], size: int, at: int, end: int
+    dispatch_groups: Sequence[VirtualDER], submitted: Container[int], at: int, end: int
 ) -> tuple[list[ExpectedSession], Floats]:
-    """The sessions of the weeks before, and the spread of each of so many groups.
+    """The sessions of the weeks before, and the spread of each group; those that are `submitted` (indices)
+    have none.
 
     Each session is a part: of as many weeks as there are since the first with a session of its group.
-    `groups` has the index of the group by device.
     """
-    weeks = [_weeks_ago(number, groups, at, end) for number in range(1, MAX_WEEKS + 1)]
+    found = [_weeks_ago(number, at, end) for number in range(1, MAX_WEEKS + 1)]
+    groups = _groups_of_devices(dispatch_groups, {device for week in found for device, _ in week})
+    weeks = [[session._replace(group=groups[device]) for device, session in week
+              if device in groups and groups[device] not in submitted] for week in found]
     known: dict[int, int] = {}
-    energy_wh = np.zeros((MAX_WEEKS, size))
+    energy_wh = np.zeros((MAX_WEEKS, len(dispatch_groups)))
     for number, week in enumerate(weeks):
         for session in week:
             known[session.group] = number + 1
@@ -219,18 +220,15 @@ def _usual(
                          power_w=session.power_w / known[session.group])
         for week in weeks for session in week
     ]
-    spread = np.ones(size)
+    spread = np.ones(len(dispatch_groups))
     for group, count in known.items():
         spread[group] = arrivalspread.spread(energy_wh[:count, [group]])[0]
     return sessions, spread
 
 
-def _weeks_ago(number: int, groups: Mapping[int, int], at: int, end: int) -> list[ExpectedSession]:
-    """Return the sessions of so many weeks ago at this week's times, save those of devices that have
-    requested one.
-
-    `groups` has the index of the group by device.
-    """
+def _weeks_ago(number: int, at: int, end: int) -> list[tuple[int, ExpectedSession]]:
+    """Return devices and their sessions of so many weeks ago at this week's times, without a group, save
+    those of devices that have requested one."""
     week = _weeks_s(number, at)
     requested: dict[int, list[tuple[int, int]]] = {}
     # A session that begins later may be requested already, but in a replay that was not known at `at`.
@@ -253,10 +251,9 @@ def _weeks_ago(number: int, groups: Mapping[int, int], at: int, end: int) -> lis
     ):
         overlaps = any(begin < departure + week and arrival + week < until
                        for begin, until in requested.get(device, ()))
-        if device in groups and not overlaps:
-            sessions.append(
-                ExpectedSession(arrival + week, departure + week, energy_wh, power_w, groups[device])
-            )
+        if not overlaps:
+            ahead = ExpectedSession(arrival + week, departure + week, energy_wh, power_w, 0)
+            sessions.append((device, ahead))
     return sessions
 
 

@@ -70,21 +70,22 @@ class _Metered:
             self.vders.setdefault(device, []).append(vder)
 
 
-def roll(start: int, reach: int = REACH) -> int:
-    """Sum up the interval that begins at `start`, a multiple of STEP, by virtual DER and quantity.
+def roll(*starts: int) -> int:
+    """Sum up the intervals that begin at these instants, multiples of STEP, by virtual DER and quantity.
 
     Virtual DERs of a single device are left out, and devices whose power is unknown (see `devicepower`).
     Returns how many sums were stored. It can be repeated when more has been read.
     """
-    return _roll(_Metered(), start, reach)
+    metered = _Metered()
+    return sum(_roll(metered, start, REACH) for start in starts)
 
 
-def roll_step(vders: Container[int], start: int, step: int) -> int:
-    """Sum up a step shorter than an interval, as `roll`, for some virtual DERs (by number)."""
+def roll_steps(vders: Container[int], starts: Iterable[int], step: int) -> int:
+    """Sum up steps shorter than an interval, as `roll`, for some virtual DERs (by number)."""
     metered = _Metered()
     metered.vders = {device: [vder for vder in of_device if vder in vders]
                      for device, of_device in metered.vders.items()}
-    return _roll(metered, start, REACH, step)
+    return sum(_roll(metered, start, REACH, step) for start in starts)
 
 
 def _roll(metered: _Metered, start: int, reach: int, step: int = STEP) -> int:

@@ -109,7 +109,7 @@ def test_what_is_read_in_a_step_is_summed_up_for_the_area_and_its_quarters_stay(
             home.post(watts, start=start + number * STEP, duration=STEP)
     area = virtualders.find("street")
     for number in range(3):
-        measurements.roll_step({area.id}, start + number * STEP, STEP)
+        measurements.roll_steps({area.id}, [start + number * STEP], STEP)
     measurements.roll(start)
     assert measurements.read(area, "storage", start, 3, STEP).tolist() == pytest.approx([4000, -4000, 1600])
     assert measurements.read(area, "storage", start, 1).tolist() == pytest.approx([1600 / 3], abs=0.1)
