@@ -3,8 +3,8 @@
 Its commands are made from the declarations in `server.operations`. Read `commands` first (how), then
 `parameters` (what is typed), `tables` (with `columns`), `jsonoutput` and `presentation` (what is printed;
 `audit` for its entries), `common` (settings, database, progress) and `group` (what happens when a command
-fails; `summaries` is the list of commands). `run`, `check`, `certs`, `backup`, `settings`, `reference` and
-`demo` are commands that are not operations.
+fails; `summaries` is the list of commands). `run`, `console`, `check`, `certs`, `backup`, `settings`,
+`reference` and `demo` are commands that are not operations.
 """
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from server.cli.jsonoutput import VERSIONS
 from server.cli.summaries import SUMMARIES
 
 # Commands that are not operations, with their modules.
-PROCESSES = {"serve": "run", "work": "run", "init": "run", "check": "check", "certs": "certs",
+PROCESSES = {"serve": "run", "work": "run", "init": "run", "console": "console",
+             "check": "check", "certs": "certs",
              "backup": "backup", "restore": "backup", "move": "backup",
              "settings": "settings", "operations": "reference", "demo": "demo"}
 

@@ -16,7 +16,7 @@ from server.config.checks import masked
 from server.errors import Refused
 
 log = logging.getLogger(__name__)
-SERVICES = ("serve", "work")  # commands that run until they are stopped, and whose log somebody keeps
+SERVICES = ("serve", "work", "console")  # run until they are stopped; somebody keeps their log
 _OF_CLICK = (click.ClickException, click.exceptions.Exit, click.Abort)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 SUMMARIES: Mapping[str, str] = {
     "serve": "Run the device interface until it is stopped.",
     "work": "Run the worker: events, orders, plans, retention.",
+    "console": "Run the operator interface (REST) until it is stopped.",
     "init": "Make the database, or upgrade it.",
     "check": "Check settings, certificates, database, clock, worker, disk.",
     "certs": "Make, show, check and revoke certificates.",

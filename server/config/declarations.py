@@ -1,12 +1,12 @@
 """Every setting, once: name, default, unit, range, help, and the reason of a default that is not evident."""
 from __future__ import annotations
 
-from server.config import alarmdeclarations, checks
+from server.config import alarmdeclarations, checks, operatordeclarations
 from server.config.setting import Setting
 
 STORE, DEVICE_INTERFACE, CERTIFICATES = "Store", "Device interface", "Certificates and proxies"
 QUOTAS, NOTIFICATIONS = "Quotas of a device", "Notifications"
-DEVICES, OPERATORS, BALANCE = "What devices are told", "Operators", "Balance"
+DEVICES, BALANCE = "What devices are told", "Balance"
 PRICES = "Prices of the balance"
 PLAUSIBILITY, LOGGING, CLOCK = "Plausibility", "Logging", "Clock"
 MINUTE, HOUR, DAY, WEEK = 60, 3600, 86400, 604_800  # s
@@ -202,8 +202,7 @@ _DECLARATIONS = (
             help="time after which a subscription ends that its device has not renewed; 0 for never",
             why="clients renew daily, if at all; without contact they lose theirs anyway"),
 
-    Setting(name="operator", group=OPERATORS, default="", unit="name",
-            help="your name in the audit log, unless --as gives another; empty: your login name"),
+    *operatordeclarations.DECLARATIONS,
 
     Setting(name="reserve", group=BALANCE, default=0.1, unit="share", least=0, most=1,
             help="share of its capacity that each battery keeps"),

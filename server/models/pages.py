@@ -40,6 +40,20 @@ class Pages(Generic[T]):
         pages = rows(self._query, self._key, min(self._limit or SIZE, SIZE))
         return islice((item for page in pages for item in self._items(page)), self._limit)
 
+    def page(self, after: int | str | None, size: int) -> tuple[list[T], int | str | None]:
+        """Return up to `size` items behind the key `after` (None: the first), whatever the limit, and the key
+        behind which the next ones are; None where there are none. ValueError for a key of another type."""
+        is_text = isinstance(self._key, (peewee.CharField, peewee.TextField))
+        if after is not None and isinstance(after, str) is not is_text:
+            raise ValueError(f"{after!r} is no key of {self._key.name}")
+        query = self._query if after is None else self._query.where(self._key > after)
+        page = list(query.order_by(self._key).limit(size + 1))
+        following = None
+        if len(page) > size:
+            name, row = self._key.name, page[size - 1]
+            following = row.__data__[name] if name in row.__data__ else getattr(row, name)
+        return list(self._items(page[:size])), following
+
     def __len__(self) -> int:
         count: int = self._query.limit(self._limit).count()
         return count

@@ -231,8 +231,8 @@ LOOKS = {
 }
 # Processes, which are no change of state, files of certificates, which have no database, and copies of a
 # whole database (see test_backup).
-APART = {"serve", "work", "init", "check", "demo", "backup", "restore", "move", "certs dev", "certs device",
-         "certs show", "certs verify", "certs revoke", "clock accept"}
+APART = {"serve", "work", "console", "init", "check", "demo", "backup", "restore", "move", "certs dev",
+         "certs device", "certs show", "certs verify", "certs revoke", "clock accept"}
 
 PLAN = {**{name: [] for name in ("dispatch_groups", "names", "kind", "group", "power", "energy", "exceeded")},
         **{name: [0.0] * 4 for name in ("imbalance", "before", "net", "curtailed")}}

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[3]
 OUTSIDE_RANGE = "is (less|more) than"
 # Texts that are accepted and texts that are refused, for settings whose texts follow a rule.
 ACCEPTED = {
+    "console_host": ["127.0.0.1", "::1, 127.0.0.1"],
     "connection_point_pattern": ["", "[0-9A-Z]{10}[0-9]?"],
     "currency": ["", "EUR", "usd", "978"],
     "database": ["sqlite:///var/x.db", "sqlite:////tmp/x.db", "postgresql://me:pw@h:5432/x",
@@ -32,6 +33,7 @@ ACCEPTED = {
     "further_suites": ["", "AES256-SHA256", "AES256-SHA256, ECDHE-ECDSA-AES256-SHA384"],
     "clock": ["", "60x", "60", "1.5x", "0.0@1000.0@0.0", "60@1@2"]}
 REFUSED = {
+    "console_host": ["", "a b"],
     "connection_point_pattern": ["[0-9", "(a"],
     "currency": ["euro", "0", "1000"],
     "database": ["", "x.db", "sqlite:x", "sqlite:///", "mysql://h/x", "postgresql://h", "postgresql://h:p/x"],

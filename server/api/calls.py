@@ -1,0 +1,98 @@
+"""One call of an operation: read the values, check who may, do it in the caller's name, answer its result."""
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flask import Request, Response
+from werkzeug.datastructures import MultiDict
+
+from server.api import access, lists, requestvalues, values
+from server.api.routes import Route
+from server.errors import Refused
+from server.models.pages import Pages
+from server.operations.declaration import Argument
+from server.operators import authorisation
+
+REASON = "Audit-Reason"  # header: why, for the audit log
+EXTRA = "pip install"  # part of the message of an import error where an extra is missing
+JSON = requestvalues.JSON
+
+
+def answer(route: Route, request: Request, in_path: Mapping[str, str]) -> Response:
+    """Return the answer to a request for an operation. Refused where it cannot be done."""
+    who = access.principal(request)
+    reason = request.headers.get(REASON, "")
+    query = MultiDict(request.args)
+    page = _page(route, query)
+    given = requestvalues.confirmed(route, requestvalues.read(route, request, in_path, query))
+    try:
+        with authorisation.acting(who, reason):
+            authorisation.check(who, route.operation, given)
+            return _do(route, request, given, page)
+    except ImportError as missing:
+        if EXTRA not in str(missing):
+            raise
+        raise Refused(501, str(missing)) from None
+
+
+def _do(route: Route, request: Request, given: dict[str, Any], page: lists.AskedPage | None) -> Response:
+    best = request.accept_mimetypes.best_match([JSON, *route.written], JSON)
+    if best in route.written:
+        return _written(route, given, best)
+    if not route.written:
+        return _json(_document(route, route.operation.run(given), page))
+    with tempfile.TemporaryDirectory() as folder:  # the operation writes it, whether it is wanted or not
+        argument = next(iter(route.written.values()))
+        file = Path(folder) / argument
+        result = route.operation.run({**given, argument: file})
+        if isinstance(result, dict):  # the file is at this address, for who accepts its type
+            result = {key: request.path if value == str(file) else value for key, value in result.items()}
+        return _json(_document(route, result, page))
+
+
+def _written(route: Route, given: dict[str, Any], kind: str) -> Response:
+    """Return the file that the operation writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / route.written[kind]
+        route.operation.run({**given, route.written[kind]: file})
+        return Response(file.read_bytes(), content_type=f"{kind}; charset=utf-8")
+
+
+def _document(route: Route, result: Any, page: lists.AskedPage | None) -> Any:
+    declared = route.operation.result
+    if not lists.is_list(result):
+        return values.as_json(result, declared)
+    return lists.as_json(result, declared, page or lists.AskedPage(limit=lists.WHOLE))
+
+
+def _json(document: Any) -> Response:
+    return Response(json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False),
+                    content_type=JSON)
+
+
+def paging(route: Route) -> list[Argument]:
+    """Return what a route takes beside the arguments of its operation: those of a list, for a GET of one.
+
+    An operation with a `limit` of its own decides itself where a list ends that is not read by a key.
+    """
+    if route.method != "GET" or not lists.is_declared(route.operation.result):
+        return []
+    own = {argument.name for argument in route.operation.arguments}
+    ends = lists.LIMIT in own and not lists.is_declared(route.operation.result, Pages)
+    return [argument for name, argument in lists.PARAMETERS.items()
+            if not (ends and name in (lists.LIMIT, lists.CURSOR))]
+
+
+def _page(route: Route, query: MultiDict[str, str]) -> lists.AskedPage | None:
+    """Return the page that is asked for, and take its parameters out of the query."""
+    parameters = {argument.name for argument in paging(route)}
+    if not parameters:
+        return None
+    asked = {name: query.poplist(name) for name in parameters & query.keys()}
+    if lists.LIMIT not in parameters:
+        return lists.page_of(asked, limit=lists.WHOLE)
+    return lists.page_of(asked)

@@ -1,0 +1,123 @@
+"""Lists, a page at a time: `limit` items from `cursor` on, with the cursor of the next page.
+
+A list that the database reads by a key goes on behind the last one, so that what is added or removed
+meanwhile moves nothing. Others go on at their position. No page holds more than its items in memory.
+"""
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, get_origin
+
+from server.api import values
+from server.errors import BadArgument
+from server.models.pages import Pages
+from server.operations import resulttypes
+from server.operations.declaration import Arg, Argument
+
+LIMIT, CURSOR, FIELDS = "limit", "cursor", "fields"
+MOST = 1000
+DEFAULT = 100
+WHOLE = 10 ** 9  # items of a list that is answered whole
+MOST_POSITION = 2 ** 63 - 1
+
+
+def _parameter(name: str, kind: type, default: Any, arg: Arg, many: bool = False) -> Argument:
+    return Argument(name=name, kind=kind, meaning=None, many=many, optional=False, positional=False,
+                    default=default, arg=arg, choices=())
+
+
+PARAMETERS: Mapping[str, Argument] = {argument.name: argument for argument in (
+    _parameter(LIMIT, int, DEFAULT, Arg("How many items a page has at most.", least=1, most=MOST)),
+    _parameter(CURSOR, str, "", Arg("Where the page begins: `next` of the page before.")),
+    _parameter(FIELDS, str, (), Arg("Only these keys of each item, separated by commas.")),
+)}
+"""What a GET of a list takes beside the arguments of its operation."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskedPage:
+    """What is asked for of a list."""
+    limit: int = DEFAULT
+    cursor: str = ""
+    fields: tuple[str, ...] = ()
+
+
+def page_of(given: Mapping[str, list[str]], **found: Any) -> AskedPage:
+    """Return the page that the texts of a query ask for. BadArgument as for arguments."""
+    for name, texts in given.items():
+        found[name] = values.of_texts(PARAMETERS[name], texts)
+        PARAMETERS[name].check(found[name])
+    if FIELDS in found:
+        found[FIELDS] = tuple(filter(None, found[FIELDS].split(",")))
+    return AskedPage(**found)
+
+
+def is_declared(declared: Any, kind: type = Iterable) -> bool:
+    """Return whether a declared type of a result is a list, or one that is read in this way."""
+    origin = get_origin(declared)
+    return isinstance(origin, type) and issubclass(origin, kind) and not issubclass(origin, Mapping)
+
+
+def is_list(result: Any) -> bool:
+    """Return whether a result is a list, however it is read."""
+    return isinstance(result, Iterable) and not isinstance(result, (str, Mapping))
+
+
+def as_json(result: Iterable[Any], declared: Any, page: AskedPage) -> dict[str, Any]:
+    """Return a page of a list of a declared type: `items`, and `next`, the cursor of what follows or None."""
+    kind, after = _position(page.cursor)
+    position: Any
+    if isinstance(result, Pages):
+        if kind not in ("", "key"):
+            raise _bad_cursor(page.cursor)
+        try:
+            items, position = result.page(after, page.limit)
+        except ValueError:  # the key of another list
+            raise _bad_cursor(page.cursor) from None
+        kind = "key"
+    else:
+        if kind not in ("", "offset") or after is not None and not isinstance(after, int):
+            raise _bad_cursor(page.cursor)
+        start = after or 0
+        items = list(islice(result, start, start + page.limit + 1))
+        position = start + page.limit if len(items) > page.limit else None
+        items, kind = items[:page.limit], "offset"
+    item = resulttypes.item(declared, result)
+    known = set(getattr(item, "__annotations__", ()))
+    rows = [_sparse(values.as_json(row, item), page.fields, known) for row in items]
+    return {"items": rows, "next": None if position is None else _cursor(kind, position)}
+
+
+def _sparse(row: Any, fields: tuple[str, ...], known: set[str]) -> Any:
+    """The row with these fields alone; one that is not required may be missing."""
+    if not fields or not isinstance(row, dict):
+        return row
+    unknown = [name for name in fields if name not in row and name not in known]
+    if unknown:
+        raise BadArgument(FIELDS, f"items have no {unknown[0]}, only {', '.join(row)}")
+    return {name: row[name] for name in fields if name in row}
+
+
+def _cursor(kind: str, position: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps([kind, position]).encode()).decode().rstrip("=")
+
+
+def _position(cursor: str) -> tuple[str, Any]:
+    if not cursor:
+        return "", None
+    try:
+        kind, position = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (TypeError, ValueError):
+        raise _bad_cursor(cursor) from None
+    whole = type(position) is int and 0 <= position <= MOST_POSITION
+    if kind not in ("key", "offset") or not whole and not isinstance(position, str):
+        raise _bad_cursor(cursor)
+    return kind, position
+
+
+def _bad_cursor(cursor: str) -> BadArgument:
+    return BadArgument(CURSOR, f"{cursor!r} is the cursor of no page of this list: take `next` of one")

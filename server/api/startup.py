@@ -1,0 +1,70 @@
+"""What the operator interface needs to be served: settings that fit, and the application."""
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from server import clock, functionsets, grid, models, timekeeping
+from server.config import checks, settings
+from server.resources import hooks
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+STATEMENT_S = 120  # of an operator's request, such as a report of a month
+
+
+def faults() -> Iterator[str]:
+    """Yield a sentence for each setting with which the interface cannot be served."""
+    if settings.console_port == settings.port and _meet(settings.console_host, settings.host):
+        yield (f"{settings.place('console_port')}: {settings.console_port} is the port of the device "
+               "interface. Set another.")
+    hosts = checks.addresses(settings.console_host)
+    if not settings.console_tls:
+        if not all(map(_is_loopback, hosts)):
+            yield (f"{settings.place('console_tls')}: without TLS tokens can be read on the way to "
+                   f"{settings.console_host}. Set console_tls, or console_host to 127.0.0.1.")
+        return
+    for name, path in (("console_certificate", certificate()[0]), ("console_key", certificate()[1])):
+        if not Path(path).is_file():
+            yield (f"{settings.place(name)}: {path or 'it'}: there is no such file. Name a PEM file, or make "
+                   "certificates for development: counterpoise certs dev")
+
+
+def _meet(hosts: str, others: str) -> bool:
+    first, second = set(checks.addresses(hosts)), set(checks.addresses(others))
+    return bool(first & second) or bool((first | second) & {"::", "0.0.0.0"})
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def certificate() -> tuple[str, str]:
+    """Return the files of certificate and key: those of the device interface where no others are set."""
+    return (settings.console_certificate or settings.certificate, settings.console_key or settings.key)
+
+
+def urls() -> list[str]:
+    """Return the URLs of the interface."""
+    scheme = "https" if settings.console_tls else "http"
+    return [f"{scheme}://{checks.authority(host, settings.console_port)}"
+            for host in checks.addresses(settings.console_host)]
+
+
+def application() -> Flask:
+    """Return the application, over the database that the settings name."""
+    from server.api import app
+    functionsets.load()
+    grid.load()
+    clock.follow(settings.clock)
+    models.connect(statement_s=STATEMENT_S)
+    timekeeping.start()
+    hooks.run_seeds()
+    models.db.close()
+    return app.create()
