@@ -54,6 +54,45 @@ def _order(kind: str) -> tuple[tuple[tuple[str, bool, str], ...], str | None]:
     return tuple(keys), times[0] if times else None
 
 
+class Later(NamedTuple):
+    """A condition on the column `sort`, or `at`, that selects the items of a list after an instant; its one
+    parameter is what `value` makes of the instant."""
+    condition: str
+    first_key: bool
+    descending: bool = False
+
+    def value(self, after: int) -> int | bytes:
+        """Return the parameter: the instant itself, or the bytes with which the keys after it begin."""
+        if not self.first_key:
+            return after
+        part = _number(after if self.descending else after + 1)
+        return part.translate(_INVERTED) if self.descending else part
+
+
+def later(list_href: str) -> Later:
+    """Return the condition for the items of a list after an instant.
+
+    Where the list is in the order of their time, it is one on `sort`: the database begins, or ends, its way
+    through the list there.
+    """
+    match = table.match(list_href)
+    return _later(match.row.name) if match else Later("at > ?", False)
+
+
+@lru_cache(maxsize=None)
+def _later(list_name: str) -> Later:
+    item = table.item(list_name)
+    order, time = _order(item.name) if item is not None else ((), None)
+    if not order or order[0][0] != time:
+        return Later("at > ?", False)
+    descending = order[0][1]
+    return Later("sort < ?" if descending else "sort >= ?", True, descending)
+
+
+def _number(value: int) -> bytes:
+    return b"\x01" + (value + (1 << 63)).to_bytes(8, "big")
+
+
 def value_at(data: Data, path: str) -> Any:
     """Return the value at a path inside data; None where there is none."""
     if "/" not in path:
@@ -73,7 +112,7 @@ def sort_key(order: tuple[tuple[str, bool, str], ...], href: str, data: Data) ->
         if value is None:
             part = b"\x00"
         elif kind in ("int", "bool"):
-            part = b"\x01" + (int(value) + (1 << 63)).to_bytes(8, "big")
+            part = _number(int(value))
         else:
             part = b"\x01" + str(value).encode().replace(b"\x00", b"\x00\xff") + b"\x00\x00"
         parts.append(part.translate(_INVERTED) if descending else part)

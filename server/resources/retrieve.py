@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from server.models import Device, Document, is_postgres
-from server.resources import documents, profiles, renderings, sql
+from server.resources import documents, ordering, profiles, renderings, sql
 from server.resources.variants import Variant
 from server.units import Href
 
@@ -110,15 +110,17 @@ def page(
     """Return a page of a list, in its order: from item `start` of those later than `after`, at most `limit`
     items, and fewer where they are long (PAGE_BYTES)."""
     audiences = selection.audiences
+    later = None if after is None else ordering.later(selection.parent)
     of_items, of_count = _statements(_Form(
         selection.active, selection.mixed, None if audiences is None else len(audiences), reader is not None,
-        selection.without != "", after is not None, _is_stored(variant), is_postgres()))
+        selection.without != "", later.condition if later else "", _is_stored(variant), is_postgres()))
     readers = [] if reader is None else [reader]
     in_list = [selection.parent, *(audiences or ()), *([selection.without] if selection.without else ())]
     parameters: list[object] = [*readers, *in_list] if selection.mixed else [*in_list, *readers]
     rows = []
     if limit:
-        rows = sql.bodies(of_items, *parameters, *(() if after is None else (after,)), limit, start)
+        rows = sql.bodies(of_items, *parameters, *(
+            () if after is None or later is None else (later.value(after),)), limit, start)
     complete = start == 0 and after is None and len(rows) < limit
     total = len(rows) if complete else int(sql.row(of_count, *parameters)[0])
     items, hrefs = _items(rows, variant)
@@ -128,13 +130,13 @@ def page(
 
 class _Form(NamedTuple):
     """On what the statements for a page depend, beside their parameters. `audiences` is how many are
-    selected, None for all."""
+    selected, None for all; `later` is the condition for items after an instant (see ordering), "" for none."""
     active: bool
     mixed: bool
     audiences: int | None
     has_reader: bool
     has_without: bool
-    has_after: bool
+    later: str
     is_stored: bool
     is_postgres: bool  # which `_by_audience` asks for itself
 
@@ -144,14 +146,14 @@ def _statements(form: _Form) -> tuple[str, str]:
     """Return the statements for the items on a page and for the count of the whole list.
 
     Their parameters are the reader where the list is mixed, the parent, the audiences, the document to leave
-    out, the reader where it is not; for the items also the instant after which, the limit and the start.
+    out, the reader where it is not; for the items also the value of `later`, the limit and the start.
     """
     condition = f"parent = ? AND {documents.ACTIVE if form.active else documents.LISTED}"
     if form.audiences is not None:
         condition += f" AND document.audience IN ({sql.marks(form.audiences)})"
     if form.has_without:
         condition += " AND document.href <> ?"
-    later = " AND at > ?" if form.has_after else ""
+    later = form.later and f" AND {form.later}"
     by_audience = form.has_reader and form.mixed
     if by_audience:
         source, source_later = f"FROM {_by_audience(condition)}", f"FROM {_by_audience(condition + later)}"
