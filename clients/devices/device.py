@@ -67,7 +67,8 @@ class Device(Client):
         if self.event_client.discovered is None:
             self._on_event(Trace(int(now), self.name, "enrolled", end_device["href"]))
             self.polls.forget(self.dcap)    # a server may show more to a device that it knows
-        self.event_client.discovered = discovered
+        files = discovery.files(self.polls, root.capability, self.polls.rate(self.dcap))
+        self.event_client.discovered = discovered._replace(files=files)
 
     def _check_pin(self, discovered: DiscoveredDevice, now: float) -> bool:
         """Return whether the Registration has the device's PIN; report an error once if not."""

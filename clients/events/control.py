@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from clients.events import loadcontrol, reservation
+from clients.events import loadcontrol, prices, reservation
 from clients.events.curves import Curve
 from clients.events.loadcontrol import LoadControl
 from clients.events.schedule import FollowedEvent
@@ -58,7 +58,8 @@ class PowerOrder(NamedTuple):
     `target_w` is a setpoint. `max_injection_w` and `max_absorption_w` (both >= 0) limit the device,
     `max_export_w` and `max_import_w` the connection point. `gradient_w_per_s` is the fastest change. The
     curves are those of their modes. `next_target_at` is the server second at which the next event that sets a
-    target begins, as far as is known: what has to start first can do so in time.
+    target begins, as far as is known: what has to start first can do so in time. `price` is what a kWh costs
+    that is drawn, in the currency of the tariff.
     """
     connect: bool = True
     target_w: float | None = None
@@ -74,6 +75,7 @@ class PowerOrder(NamedTuple):
     freq_watt: Curve | None = None
     load_control: LoadControl = LoadControl()
     next_target_at: float = math.inf
+    price: float | None = None
 
     def bounded(self, injection_w: float, site_load_w: float = 0.0) -> float:
         """Return the injection, in W, within the limits of the device and of the connection point.
@@ -149,6 +151,7 @@ def power_order(
         volt_watt=_curve(values, "opModVoltWatt", curves),
         freq_watt=_curve(values, "opModFreqWatt", curves),
         load_control=loadcontrol.load_control(values, duty_cycle_start),
+        price=values.get(prices.MODE),
     )
 
 

@@ -18,8 +18,9 @@ from clients.events.events import FLOW_RESERVATION_RESPONSE, Event
 from clients.events.reservation import PendingRequest
 from clients.events.schedule import OVER, Schedule, Transition, advance, opt
 from clients.reports import metering
+from clients.reports.fileloader import FileLoader
 from clients.reports.reporter import PendingPost, Reporter, Trace
-from clients.transport.connection import Connection
+from clients.transport.connection import Connection, Refusal
 from clients.transport.discovery import DiscoveredDevice, Root, link_href
 from server.resources.codes import ResponseStatus
 
@@ -44,6 +45,7 @@ class EventClient:
         self.lfdi, self.model = lfdi, model
         self._on_event = on_event
         self.reporter = Reporter(lfdi, model.name, connection, on_event)
+        self.file_loader = FileLoader(model.name, connection, on_event)
         self.discovered: DiscoveredDevice | None = None
         self.faults: Faults = NONE
         self.on_interval: Callable[[int, DeviceModel], None] = ignore_interval
@@ -126,6 +128,17 @@ class EventClient:
         self.reporter.report(
             root, self.discovered, self.model, self._gradient_percent_per_s(), remote, now
         )
+        if self.discovered is not None:
+            self._load_files(self.discovered, now)
+
+    def _load_files(self, discovered: DiscoveredDevice, now: float) -> None:
+        try:
+            self.file_loader.run(discovered, now)
+        except Refusal as refusal:
+            self._on_event(Trace(int(now), self.model.name, "error", str(refusal)))
+        if self.reporter.software_version != self.file_loader.version:
+            self.reporter.software_version = self.file_loader.version
+            self.reporter.hurry(now)
 
     def opt(self, mrid: str, out: bool) -> None:
         """Opt the customer out of an event, or in again."""
@@ -141,7 +154,7 @@ class EventClient:
     @property
     def next_report(self) -> float | None:
         """The next server second at which to `report`; None before the EndDevice is there."""
-        return self.reporter.due if self.discovered else None
+        return min(self.reporter.due, self.file_loader.due) if self.discovered else None
 
     def _opt_out(self, now: int) -> list[Transition]:
         """Opt out of events that cost the customer comfort, and, by `faults`, of some at half their time."""

@@ -1,7 +1,7 @@
 """An event as it applies to one device: its effective start and end, and the modes it sets.  All pure.
 
 A DERControl sets the modes of its DERControlBase, an EndDeviceControl those of `loadcontrol`, and a
-FlowReservationResponse sets a mode of its own.
+FlowReservationResponse and a TimeTariffInterval set one of their own.
 
 Randomization (IEEE 2030.5-2018 10.2.4.2) is drawn from the device's LFDI and the event's mRID. So it is drawn
 once for each event and device: a second read of the event, or a restart, draws the same.
@@ -12,12 +12,13 @@ import hashlib
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from clients.events import loadcontrol, reservation
+from clients.events import loadcontrol, prices, reservation
 from server.resources.codes import EventStatus
 
 DER_CONTROL = "DERControl"
 END_DEVICE_CONTROL = "EndDeviceControl"
 FLOW_RESERVATION_RESPONSE = "FlowReservationResponse"
+TIME_TARIFF_INTERVAL = "TimeTariffInterval"
 # Elements of DERControlBase that say how to change to a mode, and are none themselves.
 NOT_MODES = {"rampTms"}
 _MODES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -28,6 +29,7 @@ _MODES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     FLOW_RESERVATION_RESPONSE: lambda response: {
         reservation.MODE: {key: response[key] for key in ("energyAvailable", "powerAvailable", "subject")}
     },
+    TIME_TARIFF_INTERVAL: prices.modes,
 }
 _ENDED_EARLY = (EventStatus.CANCELLED, EventStatus.CANCELLED_RANDOMIZED, EventStatus.SUPERSEDED)
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from clients.events.events import DER_CONTROL, END_DEVICE_CONTROL, FLOW_RESERVATION_RESPONSE
+from clients.events.events import (DER_CONTROL, END_DEVICE_CONTROL, FLOW_RESERVATION_RESPONSE,
+                                   TIME_TARIFF_INTERVAL)
 from clients.events.schedule import Transition
 from server.resources.codes import ResponseRequired, ResponseStatus
 
@@ -22,6 +23,7 @@ RESPONSE_NAMES = {
     DER_CONTROL: "DERControlResponse",
     END_DEVICE_CONTROL: "DrResponse",
     FLOW_RESERVATION_RESPONSE: "FlowReservationResponseResponse",
+    TIME_TARIFF_INTERVAL: "PriceResponse",
 }
 # With these a DrResponse reports which load control was applied.
 _APPLIED_STATUSES = {ResponseStatus.STARTED, ResponseStatus.COMPLETED, ResponseStatus.PARTIAL_OPT_OUT}

@@ -1,4 +1,5 @@
 """What a device sends: DER status, readings, Responses and alarms.
 
-Read `telemetry` (DER documents), `metering` (MirrorUsagePoint) and `reporter` (what is sent when).
+Read `telemetry` (DER documents), `metering` (MirrorUsagePoint), `reporter` (what is sent when) and
+`fileloader` (software that is loaded, and how far that is).
 """

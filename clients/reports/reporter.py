@@ -18,6 +18,8 @@ DEFAULT_POST_RATE = 900
 # are dropped.
 MAX_PENDING_POSTS = 200
 MAX_PERIODS = 96
+FIRST_VERSION = "1"
+"""The version of a device's software before it has loaded another."""
 # A change of these fields alone is not sent: settings were confirmed later, or time has passed.
 IGNORED_FIELDS = {
     "DERSettings": {"updatedTime"},
@@ -88,6 +90,7 @@ class Reporter:
         # by DemandResponseProgram: the href of its LoadShedAvailability, and the last one that was sent
         self._load_sheds: dict[str, tuple[str | None, dict[str, Any]]] = {}
         self.due = 0.0
+        self.software_version = FIRST_VERSION
         self._post_rate_s = DEFAULT_POST_RATE
         self._usage_point: str | None = None
         self._post_rate_read_at = 0.0
@@ -191,7 +194,8 @@ class Reporter:
         documents = [
             (link_href(device, f"{name}Link"), name, data)
             for name, data in (
-                ("DeviceInformation", telemetry.information(model, self.lfdi, self._switched_on_at)),
+                ("DeviceInformation", telemetry.information(
+                    model, self.lfdi, self._switched_on_at, self.software_version)),
                 ("DeviceStatus", telemetry.device_status(model, now, self._switched_on_at)),
                 ("PowerStatus", telemetry.power_status(model, now)),
             )

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from clients.devices.devicemodel import DeviceModel
-from clients.events import loadcontrol, reservation
+from clients.events import loadcontrol, prices, reservation
 from server.resources.codes import (Alarm, BatteryStatus, ConnectStatus, DERControlType, DOEControlType,
                                     FunctionsImplemented, InverterStatus, LocalControlModeStatus,
                                     LogFunctionSet, LogProfile, OperationalModeStatus, OperationalState,
@@ -22,6 +22,7 @@ FUNCTIONS = (
     | FunctionsImplemented.DEVICE_INFORMATION
     | FunctionsImplemented.POWER_STATUS
     | FunctionsImplemented.LOG_EVENT
+    | FunctionsImplemented.SOFTWARE_DOWNLOAD
     | FunctionsImplemented.METERING
     | FunctionsImplemented.DER_CONTROL
 )
@@ -211,7 +212,7 @@ def _number(value: Any) -> float:
     return float(value["value"] * 10.0 ** value["multiplier"] if isinstance(value, dict) else value)
 
 
-def information(model: DeviceModel, lfdi: str, manufactured: int) -> Data:
+def information(model: DeviceModel, lfdi: str, manufactured: int, version: str) -> Data:
     """Return DeviceInformation: the model is the kind, the serial number is the end of the LFDI."""
     functions = FUNCTIONS
     if model.der_type is None:
@@ -220,6 +221,8 @@ def information(model: DeviceModel, lfdi: str, manufactured: int) -> Data:
         functions |= FunctionsImplemented.DEMAND_RESPONSE
     if reservation.MODE in model.modes:
         functions |= FunctionsImplemented.FLOW_RESERVATION
+    if prices.MODE in model.modes:
+        functions |= FunctionsImplemented.PRICING
     return {
         "functionsImplemented": f"{functions:016X}",
         "lFDI": lfdi,
@@ -231,7 +234,7 @@ def information(model: DeviceModel, lfdi: str, manufactured: int) -> Data:
         "primaryPower": PowerSource.MAINS,
         "secondaryPower": PowerSource.NONE,
         "swActTime": manufactured,
-        "swVer": "1",
+        "swVer": version,
     }
 
 

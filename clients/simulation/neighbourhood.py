@@ -16,6 +16,7 @@ from clients.devices.devicemodel import DeviceModel
 from clients.devices.evcharger import EvCharger
 from clients.devices.faults import NONE, Faults
 from clients.devices.inverter import Inverter
+from clients.devices.pricebattery import PriceBattery
 from clients.devices.thermostat import Thermostat
 from clients.events.eventclient import EventClient
 from clients.reports.reporter import Trace
@@ -26,7 +27,7 @@ from clients.transport.mtls import Https, tls_context
 
 Entry = dict[str, Any]
 KINDS: dict[str, type[DeviceModel]] = {
-    **{kind.kind: kind for kind in (Inverter, Battery, EvCharger, Thermostat)},
+    **{kind.kind: kind for kind in (Inverter, Battery, PriceBattery, EvCharger, Thermostat)},
     **{name: business.model for name, business in BUSINESSES.items()},
 }
 """The device models by the names that entries have for them: kinds of homes, and businesses."""
@@ -62,9 +63,10 @@ def device_model(kind: str, name: str, lfdi: str) -> DeviceModel:
     if kind == "inverter":
         max_w = round(draw("size", 3000, 8000), -2)
         return Inverter(name=name, site=site, max_w=max_w, panel_w=1.2 * max_w)
-    if kind == "battery":
+    if kind in (Battery.kind, PriceBattery.kind):
         stored_wh = round(13500 * draw("charge", 0.2, 0.9))
-        return Battery(
+        battery = Battery if kind == Battery.kind else PriceBattery
+        return battery(
             name=name, site=site, stored_wh=stored_wh, panel_w=round(draw("panels", 0, 6000), -2)
         )
     if kind == "evcharger":

@@ -54,6 +54,14 @@ class Unreachable(ConnectionFault):
         self.until = until
 
 
+class Busy(ConnectionFault):
+    """The server has no time for this request: try it again after `delay_s`. Others are not concerned."""
+
+    def __init__(self, href: str, delay_s: float):
+        super().__init__("GET", href, "503 Service Unavailable")
+        self.delay_s = delay_s
+
+
 class Unanswered(Unreachable):
     """A POST was sent and its answer lost: the server may or may not have carried it out."""
 
@@ -108,6 +116,21 @@ class Connection:
         """GET; a representation that has not changed since is taken from the cache (If-None-Match)."""
         return self.request("GET", href)
 
+    def load(self, href: str, headers: dict[str, str]) -> HttpReply:
+        """GET bytes that are no document; raises Refusal, Unreachable or Busy."""
+        self._check_retry("GET", href)
+        try:
+            answer = self._transport.exchange("GET", href, None, headers)
+        except ConnectionLost as lost:
+            raise Unreachable("GET", href, str(lost), self._back_off()) from lost
+        self._failures = 0
+        if answer.status == 503:
+            delay_s = retry_after_s(answer.headers.get("Retry-After"), self._clock())
+            raise Busy(href, delay_s or FIRST_DELAY_S)
+        if answer.status >= 300:
+            raise Refusal("GET", href, answer.status)
+        return answer
+
     def put(self, href: str, name: str, data: dict[str, Any]) -> Reply:
         """PUT an element with this name."""
         return self.request("PUT", href, codec.encode(name, data))
@@ -125,10 +148,7 @@ class Connection:
 
     def request(self, method: str, href: str, body: bytes | None = None) -> Reply:
         """Send a request and return its answer; raises Refusal, Unreachable or Unanswered."""
-        now = self._clock()
-        if now < self._retry_at:
-            reason = f"not before {self._retry_at - now:.0f} s from now"
-            raise Unreachable(method, href, reason, self._retry_at)
+        now = self._check_retry(method, href)
         headers = {"Accept": ACCEPTED}
         if body is not None:
             headers["Content-Type"] = MEDIA_TYPE
@@ -152,6 +172,14 @@ class Connection:
         if method == "GET" and etag:
             self._store(href, etag, reply)
         return reply
+
+    def _check_retry(self, method: str, href: str) -> float:
+        """Return the time; raises Unreachable while nothing is to be sent."""
+        now = self._clock()
+        if now < self._retry_at:
+            reason = f"not before {self._retry_at - now:.0f} s from now"
+            raise Unreachable(method, href, reason, self._retry_at)
+        return now
 
     def _store(self, href: str, etag: str, reply: Reply) -> None:
         self._cache[href] = etag, reply

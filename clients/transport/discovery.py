@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from clients.events import curves, loadcontrol, reservation
+from clients.events import curves, loadcontrol, prices, reservation
 from clients.events.control import Default
 from clients.events.curves import Curve
-from clients.events.events import (DER_CONTROL, END_DEVICE_CONTROL, FLOW_RESERVATION_RESPONSE, Event,
-                                   program_events)
+from clients.events.events import (DER_CONTROL, END_DEVICE_CONTROL, FLOW_RESERVATION_RESPONSE,
+                                   TIME_TARIFF_INTERVAL, Event, program_events)
 from clients.transport.polling import DEFAULT_RATE, Poller
 from clients.transport.timebase import RESOLUTION_S
 
@@ -31,7 +31,8 @@ class Program(NamedTuple):
     """A list of events, of one kind, that the device is to follow.
 
     That is a DERProgram with its default (None for none), its controls and its curves; or a
-    DemandResponseProgram; or the list of FlowReservationResponses of a device, which has no program.
+    DemandResponseProgram; or a TariffProfile, of which one component is followed; or the list of
+    FlowReservationResponses of a device, which has no program.
     `ahead_s` is by how much the Time of its assignment is ahead of the server's.
     """
     href: str
@@ -48,13 +49,14 @@ class DiscoveredDevice(NamedTuple):
     """The documents that one EndDevice links.
 
     `ders` are those of its DERList, `programs` are in the order of their primacy, `requests` are its
-    FlowReservationRequests.
+    FlowReservationRequests, `files` the Files that there are for it.
     """
     device: Data
     registration: Data | None
     ders: list[Data]
     programs: list[Program]
     requests: list[Data] = []
+    files: list[Data] = []
 
     def defaults(self) -> list[Default]:
         """Return the programs' defaults."""
@@ -155,6 +157,8 @@ def _assigned_programs(
         if modes & loadcontrol.MODES:
             href = link_href(assignment, "DemandResponseProgramListLink")
             assigned += _demand_response_programs(polls, href, rate_below)
+        if prices.MODE in modes:
+            assigned += _tariffs(polls, filled_list_href(assignment, "TariffProfileListLink"), rate_below)
         ahead_s = _ahead_s(polls, link_href(assignment, "TimeLink"), own_time, rate_below)
         for program in assigned:
             programs.setdefault(program.href, program._replace(ahead_s=ahead_s))
@@ -192,6 +196,43 @@ def _demand_response_programs(polls: Poller, href: str | None, rate: int) -> lis
             Program(document["href"], document["primacy"], document, None, controls, {}, END_DEVICE_CONTROL)
         )
     return programs
+
+
+def _tariffs(polls: Poller, href: str | None, rate: int) -> list[Program]:
+    """Read tariffs with the prices of energy that is drawn, as far as they begin within HORIZON_S."""
+    if href is None:
+        return []
+    programs = []
+    for profile in polls.read_list(href, "TariffProfile", rate)["TariffProfile"]:
+        components = filled_list_href(profile, "RateComponentListLink")
+        found = polls.read_list(components, "RateComponent", rate)["RateComponent"] if components else []
+        for component in found:
+            reading_type = link_href(component, "ReadingTypeLink")
+            intervals = filled_list_href(component, "TimeTariffIntervalListLink")
+            if reading_type and intervals and prices.is_delivered(polls.read(reading_type, rate)):
+                programs.append(Program(
+                    component["href"], profile["primacy"], profile, None,
+                    _priced_intervals(polls, profile, intervals, polls.rate(href)), {}, TIME_TARIFF_INTERVAL))
+                break
+    return programs
+
+
+def _priced_intervals(polls: Poller, profile: Data, href: str, rate: int) -> list[Data]:
+    found = []
+    for interval in polls.read_list(href, TIME_TARIFF_INTERVAL, rate)[TIME_TARIFF_INTERVAL]:
+        if interval["interval"]["start"] < polls.now + prices.HORIZON_S:
+            blocks = filled_list_href(interval, "ConsumptionTariffIntervalListLink")
+            name = "ConsumptionTariffInterval"
+            found.append(prices.priced(
+                profile, interval, polls.read_list(blocks, name, rate)[name] if blocks else []))
+    return found
+
+
+def files(polls: Poller, capability: Data, rate: int) -> list[Data]:
+    """Read the Files that DeviceCapability leads to."""
+    href = filled_list_href(capability, "FileListLink")
+    found: list[Data] = polls.read_list(href, "File", rate)["File"] if href else []
+    return found
 
 
 def _der_program(polls: Poller, data: Data, rate: int) -> Program:

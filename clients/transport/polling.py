@@ -38,6 +38,11 @@ class Poller:
         self._cache: dict[str, CachedDocument] = {}
         self._used: set[str] = set()
 
+    @property
+    def now(self) -> float:
+        """The server's second."""
+        return self._now()
+
     def begin(self) -> None:
         """Begin a discovery."""
         self._used = set()

@@ -20,8 +20,8 @@ from server.devices import access
 from server.devices.requestcontext import ListPage, RequestContext
 from server.errors import Refused
 from server.models import EVERYONE, Document, FileProgress
-from server.resources import filecontents, retrieve, schema, sql, table
-from server.resources.codes import FileStatus, FileType
+from server.resources import filecontents, hexbinary, retrieve, schema, sql, store, table
+from server.resources.codes import FileStatus, FileType, FunctionsImplemented
 from server.resources.hooks import Change, after, before, instead
 from server.units import Href, Instant, Lfdi
 
@@ -131,6 +131,15 @@ def _remove_progress(change: Change) -> None:
 
 
 # --- FileStatus -----------------------------------------------------------------------------------
+
+@after("PUT", "DeviceInformation")
+def _add_status(change: Change) -> None:
+    """Let a device that says it loads files find its FileStatus, before it has said anything in it."""
+    match, row = table.match(change.href), table.rows["FileStatus"]
+    if match is not None and row.parameters == tuple(match.parameters) and (
+            hexbinary.bits(change.data.get("functionsImplemented")) & FunctionsImplemented.SOFTWARE_DOWNLOAD):
+        store.add_placeholders({row.href(**match.parameters): row.name})
+
 
 @before("PUT", "FileStatus")
 def _check(change: Change) -> None:

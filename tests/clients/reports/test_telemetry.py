@@ -42,7 +42,7 @@ def test_every_document_is_valid(model: DeviceModel) -> None:
         ("DERAvailability", telemetry.availability(model, NOW)),
         ("DeviceStatus", telemetry.device_status(model, NOW, NOW - 5)),
         ("PowerStatus", telemetry.power_status(model, NOW)),
-        ("DeviceInformation", telemetry.information(model, LFDI, NOW)),
+        ("DeviceInformation", telemetry.information(model, LFDI, NOW, "1")),
         ("LogEvent", telemetry.alarms(0, 2, NOW, 0)[0]),
         ("MirrorUsagePoint", metering.usage_point(model, LFDI, 300)),
         ("MirrorMeterReadingList", metering.readings(model, after, LFDI, NOW, NOW + 300)),
@@ -53,7 +53,7 @@ def test_every_document_is_valid(model: DeviceModel) -> None:
 
 def test_a_load_that_is_no_der_says_so() -> None:
     load = replace(InterruptibleLoad(), injection_w=-30_000.0)
-    functions = int(telemetry.information(load, LFDI, NOW)["functionsImplemented"], 16)
+    functions = int(telemetry.information(load, LFDI, NOW, "1")["functionsImplemented"], 16)
     assert functions & FunctionsImplemented.DEMAND_RESPONSE
     assert not functions & FunctionsImplemented.DER_CONTROL
     assert not int(metering.usage_point(load, LFDI, 300)["roleFlags"], 16) & RoleFlags.DER
@@ -241,7 +241,8 @@ def test_what_can_be_shed_is_said_again_when_it_changes_by_more_than_the_program
 
 def test_a_charger_and_a_thermostat_say_that_they_follow_load_controls() -> None:
     bits = {
-        model.kind: int(telemetry.information(model, LFDI, 0)["functionsImplemented"], 16) >> 13 & 0b1000001
+        model.kind: int(telemetry.information(model, LFDI, 0, "1")["functionsImplemented"], 16)
+        >> 13 & 0b1000001
         for model in (Inverter(), Battery(), EvCharger(), Thermostat())
     }
     assert bits == {"inverter": 0, "battery": 0, "evcharger": 0b1000001, "thermostat": 1}
