@@ -14,7 +14,8 @@ class PriceBattery(Battery):
     """A battery that charges where a kWh costs at most `charge_below`, and discharges where it costs at least
     `discharge_above`, in the currency of the tariff.
 
-    In between, and without a price, it serves its household. A set point goes before the price, and limits hold for it as for everything.
+    In between, and without a price, it serves its household. A set point goes before the price, and limits
+    hold for it as for everything.
     """
     charge_below: float = 0.20
     discharge_above: float = 0.40

@@ -3,7 +3,7 @@
 One thread runs the connections (asyncio), another everything of the database: it claims what is due, makes
 the bodies and writes what came of them, in turns. A receiver has a few connections that are kept open; one
 that did not answer has a single attempt at a time until it does, and whatever else is for it waits without
-one.
+one. However many receivers there are, no more than IN_FLIGHT and MOST_IDLE connections are open.
 """
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ CONNECTIONS = 4  # to one receiver
 A_TURN = 200  # notifications whose bodies are made before results are written
 POLL_S = 0.25  # between looks at the database while nothing is due
 IDLE_S = 60.0  # after which a connection is closed
+MOST_IDLE = 250  # connections that are kept open without a notification on its way
 EXPIRY_S = 60.0  # between looks for subscriptions that nobody renews
 MARGIN_S = 25  # of a lease, that an attempt may take
 LATER = frozenset({408, 425, 429})  # of 4xx: they ask to try later, and end nothing
@@ -166,8 +167,12 @@ class Delivery:
         return status
 
     def _tidy(self) -> None:
-        """Close connections that nobody has used for IDLE_S, and forget receivers without any."""
+        """Close connections that nobody has used for IDLE_S, and of more than MOST_IDLE those that were used
+        first; forget receivers without any."""
         before = time.monotonic() - IDLE_S
+        last_used = [used_at for lane in self._lanes.values() for _, used_at in lane.idle]
+        if len(last_used) > MOST_IDLE:
+            before = max(before, sorted(last_used)[-MOST_IDLE])
         for name, lane in list(self._lanes.items()):
             lane.close(before)
             if not lane.waiting and not lane.idle:

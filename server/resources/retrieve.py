@@ -130,7 +130,7 @@ def page(
 
 class _Form(NamedTuple):
     """On what the statements for a page depend, beside their parameters. `audiences` is how many are
-    selected, None for all; `later` is the condition for items after an instant (see ordering), "" for none."""
+    selected, None for all; `later` is the condition for items after an instant (`ordering`), "" for none."""
     active: bool
     mixed: bool
     audiences: int | None

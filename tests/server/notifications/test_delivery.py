@@ -3,7 +3,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +96,70 @@ def test_mutual_tls_with_ccm8_and_connections_that_are_kept(street: Peer, tree: 
                                        + "-----END CERTIFICATE-----\n")
         assert {received.certificate for received in receiver.received} == {own}
         assert len({received.connection for received in receiver.received}) <= delivery.CONNECTIONS
+
+
+def test_many_receivers_share_a_bounded_number_of_connections(
+    street: Peer, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """300 receivers: each has an address of its own, and keeps connections open as long as it may."""
+    monkeypatch.setattr(delivery, "IN_FLIGHT", 30)
+    monkeypatch.setattr(delivery, "MOST_IDLE", 20)
+    opened: list[int] = [0]
+    connect, close = receivers.connect, receivers.ReceiverConnection.close
+
+    async def connected(*arguments: Any) -> receivers.ReceiverConnection:
+        opened.append(opened[-1] + 1)
+        return await connect(*arguments)
+
+    def closed(connection: receivers.ReceiverConnection) -> None:
+        opened.append(opened[-1] - 1)
+        close(connection)
+
+    monkeypatch.setattr(receivers, "connect", connected)
+    monkeypatch.setattr(receivers.ReceiverConnection, "close", closed)
+    with many_receivers() as (port, told):
+        template = Subscription.get(Subscription.href == subscribe(street, "/derp/1", receiver.uri()))
+        for number in range(300):
+            base = f"http://127.1.{number // 200}.{number % 200 + 1}:{port}"
+            Subscription.insert({**template.__data__, "href": f"/edev/1/sub/{number + 10}", "receiver": base,
+                                 "uri": f"{base}/n"}).execute()
+        put_program(9)
+        service.deliver_due()
+    assert told == dict.fromkeys((f"127.1.{number // 200}.{number % 200 + 1}" for number in range(300)), 1)
+    assert 20 < max(opened) <= 30 + 20 and opened[-1] == 0
+    assert not Subscription.select().where(Subscription.due_at.is_null(False)).exists()
+
+
+@contextmanager
+def many_receivers() -> Iterator[tuple[int, dict[str, int]]]:
+    """Serve all addresses of this machine at one port, in a thread; how many times each was told."""
+    told: dict[str, int] = {}
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        address = writer.get_extra_info("sockname")[0]
+        with suppress(asyncio.IncompleteReadError, OSError):
+            while True:
+                header = await reader.readuntil(b"\r\n\r\n")
+                await reader.readexactly(int(header.partition(b"Content-Length: ")[2].partition(b"\r\n")[0]))
+                told[address] = told.get(address, 0) + 1
+                writer.write(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async def end() -> None:
+        server.close()
+        await asyncio.sleep(0.05)
+
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(asyncio.start_server(serve, "0.0.0.0", 0))
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield server.sockets[0].getsockname()[1], told
+    finally:
+        asyncio.run_coroutine_threadsafe(end(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 def test_a_receiver_with_a_foreign_certificate_is_told_nothing(

@@ -52,7 +52,12 @@ def test_a_page_of_what_is_later_begins_or_ends_there(
 ) -> None:
     """Years of prices before an instant are not gone through, with either database."""
     statements: list[tuple[str, tuple[Any, ...]]] = []
-    monkeypatch.setattr(sql, "bodies", lambda statement, *values: statements.append((statement, values)) or [])
+
+    def bodies(statement: str, *values: Any) -> list[Any]:
+        statements.append((statement, values))
+        return []
+
+    monkeypatch.setattr(sql, "bodies", bodies)
     row = table.rows[name]
     selection = retrieve.Selection(row.href(**dict.fromkeys(row.parameters, 1)), mixed=mixed)
     retrieve.page(selection, "AB" * 20, 0, 1_750_000_000, 5)
