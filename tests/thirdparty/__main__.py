@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -88,13 +89,14 @@ def client(certs: Path, name: str, kind: str) -> dict[str, Any]:
 def main(words: list[str]) -> int:
     """Run all; return the exit status."""
     options = arguments(words)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))   # so that no process is left
     try:
         python = environment.python()
     except environment.Missing as why:
         print(f"{why} Nothing was run.")
         return 1
-    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as path, ExitStack() as stack:
+        folder = Path(path)
         certs = folder / "certs"
         dev.make_dev(certs, devices=2)
         outcomes: list[Outcome] = []
@@ -111,7 +113,8 @@ def main(words: list[str]) -> int:
                 with utility(folder / f"registration-{registration}", certs,
                              registration=registration) as (server, operator):
                     outcomes += procedures.run(python, SCRIPTS, server, operator, tests, options.together,
-                                               folder, receiver, lambda n, k: client(certs, n, k))
+                                               folder, receiver, ENTERPRISE,
+                                               lambda name, kind: client(certs, name, kind))
         if not options.only:
             with utility(folder / "readers", certs) as (server, operator):
                 outcomes += readers.run(python, SCRIPTS, server, operator.command)

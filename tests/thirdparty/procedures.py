@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.flows.server import Server
-from tests.thirdparty.utility import AGGREGATOR, Utility
+from tests.thirdparty.utility import Utility
 
 KNOWN: dict[str, str] = {}
 """Procedures that do not pass, and why that is right."""
@@ -73,11 +73,12 @@ def chosen(python: Path, scripts: Path, only: Iterable[str] | None, minutes: flo
 
 def run(
     python: Path, scripts: Path, server: Server, operator: Utility, tests: list[Procedure], together: int,
-    folder: Path, receiver: int, client: Callable[[str, str], dict[str, Any]],
+    folder: Path, receiver: int, enterprise: int, client: Callable[[str, str], dict[str, Any]],
 ) -> list[Outcome]:
     """Run procedures against a server, `together` at a time, each with clients of its own.
 
-    Notifications are received at the port `receiver`; `client(name, type)` makes a client.
+    Notifications are received at the port `receiver`, mRIDs of the server end with its `enterprise` number;
+    `client(name, type)` makes a client.
     """
     outcomes = [Outcome("cactus", test.id, test.about, None, test.left_out)
                 for test in tests if test.left_out]
@@ -89,7 +90,7 @@ def run(
     config.write_text(json.dumps({
         "output_dir": str(output), "clients": [entry for made in clients.values() for entry in made],
         "server": {"device_capability_uri": f"{server.address}/dcap", "verify_ssl": True,
-                   "serca_pem_file": str(server.certs / "ca.pem"), "pen": 28547,
+                   "serca_pem_file": str(server.certs / "ca.pem"), "pen": enterprise,
                    "notification_uri": f"http://127.0.0.1:{receiver}"}}))
     job.write_text(json.dumps({
         "config": str(config), "together": together, "repeat": POLLS,
@@ -122,6 +123,3 @@ def table(outcomes: Iterable[Outcome]) -> str:
               for word, value in (("passed", True), ("failed", False), ("not run", None))}
     return "\n".join([*(row.row for row in rows), ", ".join(f"{count} {word}" for word, count in
                                                             counts.items())])
-
-
-__all__ = ["AGGREGATOR", "Outcome", "Procedure", "chosen", "run", "table"]

@@ -13,9 +13,10 @@ Client = Mapping[str, Any]
 Parameters = dict[str, Any]
 Command = Callable[..., Any]
 
-AGGREGATOR, DURATION_S, WAIT_S, PRIMACY = "aggregator", 3600, 60, 20
-"""The kind of client that acts for others, and, where a procedure does not say it, how long a control lasts,
-when a scheduled one begins, and what primacy a program has."""
+AGGREGATOR = "aggregator"
+ACTIVE_S, SCHEDULED_S, WAIT_S, PRIMACY = 3600, 60, 60, 20
+"""Where a procedure does not say it: how long an active and a scheduled control last (of some the end is
+waited for), when a scheduled one begins, and what primacy a program has."""
 _OF_AUSTRALIA = ("opModImpLimW", "opModExpLimW", "opModGenLimW", "opModLoadLimW")
 _COMPARED = "S-OPT-"
 """Clients of procedures that compare the ConnectionPoint with what the operator knows."""
@@ -94,10 +95,11 @@ class Utility:
 
     def _create_der_control(self, client: Client, parameters: Parameters) -> None:
         vder, now = self._vder(client, parameters), int(time.time())
-        duration_s = parameters.pop("duration_seconds", None) or DURATION_S
+        is_scheduled = parameters.pop("status") == "scheduled"
+        duration_s = parameters.pop("duration_seconds", None) or (SCHEDULED_S if is_scheduled else ACTIVE_S)
         offset_s = parameters.pop("start_offset_seconds", None)
         start = now
-        if parameters.pop("status") == "scheduled":
+        if is_scheduled:
             start = max(now + WAIT_S, self.next_start[vder]) if offset_s is None else now + offset_s
             self.next_start[vder] = start + duration_s
         options = ["--start", str(start), "--duration", str(duration_s)]
