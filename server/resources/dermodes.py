@@ -40,15 +40,14 @@ def supported_modes(capability: Mapping[str, Any], settings: Mapping[str, Any]) 
     return frozenset(modes)
 
 
-def bitmaps(names: frozenset[str]) -> tuple[str, str]:
-    """Return modesSupported (DERControlType) and doeModesSupported (CSIP-AUS) with these modes.
-
-    The modes of the 2023 edition's second bitmap are left out.
-    """
-    modes, doe_modes = (
-        sum(1 << bit for bit, name in enumerate(bits) if name in names) for bits in (_BITS, _BITS_AUS)
+def bitmaps(names: frozenset[str]) -> tuple[str, str, str]:
+    """Return modesSupported (DERControlType), modesSupported2 (of the 2023 edition) and doeModesSupported
+    (CSIP-AUS) with these modes."""
+    modes, modes_2, doe_modes = (
+        sum(1 << bit for bit, name in enumerate(bits) if name in names)
+        for bits in (_BITS, _BITS_2, _BITS_AUS)
     )
-    return f"{modes:08X}", f"{doe_modes:02X}"
+    return f"{modes:08X}", f"{modes_2:08X}", f"{doe_modes:02X}"
 
 
 def modes_set(base: Mapping[str, Any]) -> frozenset[str]:

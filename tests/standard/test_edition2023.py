@@ -7,6 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from py20305.models import sep
+from py20305.xml import serialization
 
 from server import clock
 from server.config import settings
@@ -14,10 +16,11 @@ from server.devices import aggregators, enrolment, identity, operatordocuments
 from server.errors import Refused
 from server.grid.fleet import derstates
 from server.models import Device
-from server.resources import sql, store, table
+from server.resources import codec, sql, store, table
 from tests import peers
 from tests.conftest import NOON, on_sqlite
 from tests.peers import Peer, Reply
+from tests.standard import every_resource
 from tests.standard.test_editions import S1, S2, Owner, complaint, owner
 from tests.standard.test_links import crawl
 
@@ -76,6 +79,18 @@ def test_every_link_of_2023_resolves(owner: Owner, profile: str) -> None:
     store.reindex()
     reached = {reply.name for reply in crawl(Modern(owner.client, owner.lfdi)).values()}
     assert {row.element for row in OURS} - reached == {"ProxiedDevice", "ProxiedDeviceList"}
+
+
+@on_sqlite
+def test_the_models_of_a_client_of_other_authors_read_and_write_it(owner: Owner) -> None:
+    """py20305, whose classes are those of the 2023 edition."""
+    known = {name.lower(): getattr(sep, name) for name in sep.__all__}
+    for row in OURS:
+        if row.name not in every_resource.NOT_HERE:
+            body = owner.get(owner.hrefs[row.name], Accept=S2).body
+            written = serialization.to_xml(serialization.from_xml(body, known[row.element.lower()]))
+            assert not complaint(2023, written), row.name
+            assert codec.decode(written)[1].keys() >= codec.decode(body)[1].keys(), row.name
 
 
 # --- DER ------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from server.grid.groups import virtualders
 from server.models import Device, Subscription
 from server.resources import schema, sql, store, subscribability, table
 from tests import peers
+from tests.conftest import on_sqlite
 from tests.peers import Peer
 from tests.standard import every_resource
 from tests.wsgi import Client
@@ -167,6 +168,14 @@ def test_what_the_schema_marks_can_be_subscribed_to_but_for_a_few() -> None:
                if "subscribable" in schema.type_spec(row.element).by_key and not subscribability.of(row.name)}
     assert without == {"CurrentDERProgram", "MirrorUsagePoint", "MirrorUsagePointList", "ProxiedDevice",
                        "ProxiedDeviceList"}
+
+
+@on_sqlite
+def test_what_only_2023_has_is_there_for_a_subscription_of_its_level(device: Peer) -> None:
+    for href, status in {"/edev/1/agg": 201, "/edev/1/der/1/cdc": 201, "/edev/1/pxy": 400,
+                         "/edev/1/der/1/part": 400}.items():
+        assert device.post(LIST, "Subscription", subscription(href)).status == 404, href
+        assert device.post(LIST, "Subscription", subscription(href, level="-S2")).status == status, href
 
 
 def test_nobody_sends_notifications_to_a_server_that_subscribes_nowhere(device: Peer) -> None:

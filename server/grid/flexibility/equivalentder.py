@@ -71,7 +71,8 @@ def documents(
         "MaxChargeRateW": _limited(rated_w["MaxChargeRateW"], import_limit_w),
         "MaxDischargeRateW": _limited(rated_w["MaxDischargeRateW"], export_limit_w),
     }
-    modes, csipaus_modes = dermodes.bitmaps(frozenset().union(*(member.modes for member in all_members)))
+    supported: frozenset[str] = frozenset().union(*(member.modes for member in all_members))
+    modes, modes_2, csipaus_modes = dermodes.bitmaps(supported)
     energy = {"MaxWh": quantities.power(total["capacity_wh"])} if total["capacity_wh"] else {}
     gradient = 0
     if limited_w["MaxW"] >= _IDLE_W:
@@ -80,11 +81,13 @@ def documents(
         "DERCapability": {
             "type": DERType.VIRTUAL_OR_MIXED,
             "modesSupported": modes,
+            "modesSupported2": modes_2,
             "csipaus:doeModesSupported": csipaus_modes,
             **{f"rtg{name}": value for name, value in (_powers(rated_w) | energy).items()},
         },
         "DERSettings": {
             "modesEnabled": modes,
+            "modesEnabled2": modes_2,
             "csipaus:doeModesEnabled": csipaus_modes,
             "updatedTime": now,
             "setGradW": gradient,
