@@ -2,6 +2,7 @@
 
 Read `routes` first (where each operation is found), then `calls` (one request), `requestvalues` (what it
 gives; `encoding` makes such requests), `values` (how JSON says it), `lists` (pages), `access` (who may),
-`problems` (what is refused), `app` (the WSGI application), `startup` (what it needs) and `listen` (its own
-listener, which `counterpoise console` starts).
+`problems` (what is refused), `openapi` (the document of all of it, with `schemas`), `docs` (its page), `app`
+(the WSGI application), `startup` (what it needs) and `listen` (its own listener, which `counterpoise
+console` starts).
 """

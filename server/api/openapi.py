@@ -1,0 +1,168 @@
+"""The OpenAPI 3.1 document of the interface, made from the routes and the declarations. Pure."""
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import Any
+
+from server.api import calls, problems, requestvalues, schemas
+from server.api.routes import ROOT, VERBS, Route, routes
+from server.api.schemas import Schema
+from server.operations.declaration import DRY_RUN, Argument, UploadedFile
+
+JSON, MULTIPART = requestvalues.JSON, requestvalues.MULTIPART
+TOKEN, PROBLEM = "token", "Problem"
+_INFO = """Every operation of Counterpoise, made from the declaration of which its command is made too.
+
+Powers, energies and durations are in the unit that the name ends with; `x-unit` names it. Power is positive
+for injection unless the name says otherwise. Instants are RFC 3339 with an offset. What changes something can
+be tried with `dry_run`. Refusals are problem details (RFC 9457)."""
+_PROBLEM: Schema = {
+    "type": "object",
+    "description": "Why a request is refused (RFC 9457).",
+    "required": ["title", "status", "detail"],
+    "properties": {
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "Reason and remedy, in words."},
+        "argument": {"type": "string", "description": "The argument that is at fault."},
+    },
+}
+# What each refusal means, whatever is asked for.
+_REFUSALS: Mapping[int, str] = {
+    400: "A value cannot be.", 401: "There is no token, or nobody has it.", 403: "The caller may not.",
+    404: "There is no such thing.", 409: "It does not fit the state of things."}
+_OF_BODIES: Mapping[int, str] = {413: "It is too long.", 415: "The body is of another type."}
+_OTHER = "Refused"
+_ANSWER = "The question was answered with yes."
+
+
+@lru_cache(maxsize=1)
+def as_bytes() -> bytes:
+    """Return the document as it is sent."""
+    return json.dumps(document(), ensure_ascii=False).encode()
+
+
+def document() -> dict[str, Any]:
+    """Return the document."""
+    results = schemas.Results()
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes().values():
+        paths.setdefault(ROOT + route.path, {})[route.method.lower()] = _operation(route, results)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Counterpoise", "version": version("counterpoise"), "description": _INFO},
+        "security": [{TOKEN: []}],
+        "tags": [*({"name": noun} for noun in dict.fromkeys(route.noun for route in routes().values())),
+                 *({"name": verb, "description": "A verb of IEC 61968-5."} for verb in VERBS)],
+        "paths": paths,
+        "components": {
+            "schemas": {PROBLEM: _PROBLEM, **results.components},
+            "responses": _refusals(),
+            "securitySchemes": {TOKEN: {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _operation(route: Route, results: schemas.Results) -> dict[str, Any]:
+    operation = route.operation
+    summary, _, more = operation.help.partition("\n\n")
+    described: dict[str, Any] = {
+        "operationId": operation.name.replace(" ", "_").replace("-", "_"),
+        "summary": " ".join(summary.split()),
+        "description": "\n\n".join(filter(None, (more, _manner(route)))),
+        "tags": [route.noun, *route.verbs],
+        "x-role": str(operation.role),
+        "x-dry-run": operation.has_dry_run,
+        "parameters": list(_parameters(route)),
+        "responses": _responses(route, results),
+    }
+    if not route.in_query:
+        described["requestBody"] = _body(route)
+    return described
+
+
+def _manner(route: Route) -> str:
+    """What there is to know beside arguments: the role, the question, how a file may come."""
+    operation = route.operation
+    sentences = [f"Command: `counterpoise {operation.name}`. Role: {operation.role}."]
+    if operation.confirm:
+        sentences.append(f"Needs {requestvalues.YES}=true, unless it is tried.")
+    if route.uploads:
+        sentences.append("The file may also be the whole body, in its own Content-Type, with the other "
+                         "arguments in the query.")
+    return " ".join(sentences)
+
+
+def _parameters(route: Route) -> Iterable[dict[str, Any]]:
+    for argument in route.in_path:
+        yield {"name": argument.name, "in": "path", "required": True,
+               "schema": schemas.of_argument(argument) | _HAS_CHARACTERS}
+    if route.in_query:
+        paging = calls.paging(route)
+        names = {argument.name for argument in paging}  # the `limit` of a page is in place of one of a list
+        own = (argument for argument in route.others if argument.name not in names)
+        yield from map(_parameter, (*own, *paging))
+        if route.operation.confirm:
+            yield {"name": requestvalues.YES, "in": "query", "required": False, "description": _ANSWER,
+                   "schema": {"type": "boolean"}}
+    if route.operation.changes:
+        yield {"name": calls.REASON, "in": "header", "required": False, "schema": {"type": "string"},
+               "description": "Why, for the audit log."}
+
+
+_HAS_CHARACTERS: Schema = {"minLength": 1}
+
+
+def _parameter(argument: Argument) -> dict[str, Any]:
+    return {"name": argument.name, "in": "query", "required": argument.required,
+            "description": schemas.description(argument), "schema": schemas.in_query(argument)}
+
+
+def _body(route: Route) -> dict[str, Any]:
+    plain = [argument for argument in route.others if argument.kind is not UploadedFile]
+    required = any(argument.required for argument in route.others)
+    content = {}
+    if not any(argument.required for argument in route.uploads):
+        content[JSON] = {"schema": _object(route, plain, schemas.of_argument)}
+    if route.uploads:
+        content[MULTIPART] = {"schema": _object(route, route.others, schemas.in_query)}
+    return {"required": required, "content": content}
+
+
+def _object(route: Route, arguments: Iterable[Argument], schema_of: Any) -> Schema:
+    properties = {argument.name: schema_of(argument) for argument in arguments}
+    if route.operation.confirm:
+        properties[requestvalues.YES] = {"type": "boolean", "description": _ANSWER}
+    schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    if required := [argument.name for argument in arguments if argument.required]:
+        schema["required"] = required
+    return schema
+
+
+def _responses(route: Route, results: schemas.Results) -> dict[str, Any]:
+    content: dict[str, Any] = {JSON: {"schema": results.of_answer(route.operation.result)}}
+    content |= {kind: {"schema": {"type": "string"}} for kind in route.written}
+    refusals = [*_REFUSALS] if route.in_query else [*_REFUSALS, *_OF_BODIES]
+    tried = f" With {DRY_RUN}, what would be." if route.operation.has_dry_run else ""
+    return {
+        "200": {"description": f"It is done.{tried}" if route.operation.changes else "What there is.",
+                "content": content},
+        **{str(status): {"$ref": f"#/components/responses/{_name(status)}"} for status in refusals},
+        "default": {"$ref": f"#/components/responses/{_OTHER}"},
+    }
+
+
+def _name(status: int) -> str:
+    return HTTPStatus(status).phrase.replace(" ", "")
+
+
+def _refusals() -> dict[str, Any]:
+    """The answers to requests that are refused, by the names by which operations refer to them."""
+    problem = {problems.MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{PROBLEM}"}}}
+    named = {_name(status): words for status, words in {**_REFUSALS, **_OF_BODIES}.items()}
+    named[_OTHER] = "Refused; 503: not now, see Retry-After."
+    return {name: {"description": words, "content": problem} for name, words in named.items()}
