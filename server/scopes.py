@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
+from server import actors
 from server.errors import Refused
-from server.models import Device, Membership, VirtualDER
+from server.models import Device, Membership, VirtualDER, vder_of_audience
 
+T = TypeVar("T")
+ANOTHER = "another virtual DER"
 _top: ContextVar[VirtualDER | None] = ContextVar("scope", default=None)
 
 
@@ -63,6 +66,14 @@ def vders(query: Any, column: Any = VirtualDER.id) -> Any:
     return query.where(column.in_(below(vder)) | column.in_(of_devices))
 
 
+def lfdis(query: Any, column: Any) -> Any:
+    """A query with a column of LFDIs, of those of visible devices."""
+    vder = _top.get()
+    if vder is None:
+        return query
+    return query.where(column.in_(Device.select(Device.lfdi).where(Device.id.in_(_members(vder)))))
+
+
 def sees_vder(number: int | None) -> bool:
     """Whether the virtual DER of a number is visible; None has no number, and is not."""
     if _top.get() is None:
@@ -75,6 +86,42 @@ def sees_device(number: int) -> bool:
     """Whether the device of a number is visible."""
     return _top.get() is None or bool(
         devices(Device.select(Device.id).where(Device.id == number)).exists())
+
+
+def sees_audience(audience: str) -> bool:
+    """Whether what an audience gets is visible: that of a visible virtual DER or device."""
+    if _top.get() is None:
+        return True
+    number = vder_of_audience(audience)
+    return sees_vder(number) if number else bool(
+        devices(Device.select(Device.id).where(Device.lfdi == audience)).exists())
+
+
+def name_of(vder: VirtualDER) -> str:
+    """The name of a virtual DER, for a sentence; that of one which is not visible is not told."""
+    return vder.name if sees_vder(vder.id) else ANOTHER
+
+
+def texts(sentences: list[str], who: str = "") -> list[str]:
+    """Sentences that were made for somebody (`who`): none for others whose rights end, since they may tell of
+    what is not visible to these."""
+    return sentences if _top.get() is None or who and who == actors.who() else []
+
+
+def bound(items: Iterator[T]) -> Iterator[T]:
+    """The items of an iterator, each made with what is visible now, whenever that is."""
+    vder = _top.get()
+    return items if vder is None else _bound(items, vder)
+
+
+def _bound(items: Iterator[T], vder: VirtualDER) -> Iterator[T]:
+    while True:
+        with within(vder):
+            try:
+                item = next(items)
+            except StopIteration:
+                return
+        yield item
 
 
 def require_whole(what: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from server import audit
+from server import audit, scopes
 from server.devices import access, aggregators, names
 from server.devices.enddevices import Entry, add_connection_points, check_lfdi, check_pin, href, rerender
 from server.errors import Refused
@@ -116,14 +116,16 @@ def _end_device(entry: Entry) -> dict[str, Any]:
 def find(name: str) -> Device:
     """Return the device with this LFDI, SFDI, number or name.
 
-    Refused (404) where there is none, or more than one. LFDIs are identities; the rest may be shared.
+    Refused (404) where there is none that is visible, or more than one. LFDIs are identities; the rest may
+    be shared.
     """
     query = Device.lfdi == name.replace("-", "").upper()
     if name.isdecimal() and len(name) < 19:
         query |= (Device.sfdi == int(name)) | (Device.id == int(name))
     # an identity goes before a name: no name takes the number of another device away
-    devices: list[Device] = list(Device.select().where(query)) or list(
-        Device.select().where(Device.name == name).order_by(Device.id))
+    visible = scopes.devices(Device.select())
+    devices: list[Device] = list(visible.where(query)) or list(
+        visible.where(Device.name == name).order_by(Device.id))
     if not devices:
         raise Refused(404, f"no device is called {name!r}{names.meant(name)}")
     if len(devices) > 1:

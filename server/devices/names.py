@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from peewee import fn
 
+from server import scopes
 from server.errors import Refused
 from server.models import Device, among
 from server.resources import namehints
@@ -91,5 +92,5 @@ def candidates(devices: Iterable[Device]) -> str:
 
 def meant(name: str) -> str:
     """Return which names of devices were probably meant by one that does not exist."""
-    query = Device.select(Device.name).where(Device.name != "").limit(_MOST_COMPARED)
+    query = scopes.devices(Device.select(Device.name).where(Device.name != "")).limit(_MOST_COMPARED)
     return namehints.meant(name, [row.name for row in query])

@@ -100,19 +100,19 @@ def _limit(name: str, text: str) -> float | None:
     return limit
 
 
-@contract.operation("show", role=Role.VIEWER)
+@contract.operation("show", role=Role.VIEWER, in_subtree=True)
 def show(device: DeviceName) -> ContractRow:
     """Show a device's limits and blocks, its rate of response, and whether it is excluded."""
     return contracts.contract(device)
 
 
-@contract.operation("list", role=Role.VIEWER)
+@contract.operation("list", role=Role.VIEWER, in_subtree=True)
 def list_contracts() -> Pages[ParticipationRow]:
     """List devices with a limit or a tier; `contract blocks` lists blocks."""
     return participation.contracts()
 
 
-@contract.operation("blocks", role=Role.VIEWER)
+@contract.operation("blocks", role=Role.VIEWER, in_subtree=True)
 def list_blocks() -> Pages[BlockRow]:
     """List the blocks that are agreed with businesses."""
     return contracts.blocks()

@@ -32,7 +32,7 @@ Description = Annotated[str, Arg("A description that devices get.")]
 Ended = Annotated[bool, Arg("Also those that have ended.")]
 
 
-@control.operation("post", role=Role.OPERATOR)
+@control.operation("post", role=Role.OPERATOR, in_subtree=True)
 def post(
     vder: VderName,
     modes: Annotated[Mapping[str, str], Arg(metavar="MODE=VALUE...")],
@@ -61,19 +61,19 @@ def post(
     )
 
 
-@control.operation("list", role=Role.VIEWER)
+@control.operation("list", role=Role.VIEWER, in_subtree=True)
 def list_controls(vder: OptionalVder = None, *, ended: Ended = False) -> Iterator[DerControlRow]:
     """List the controls of a virtual DER, or of all."""
     return dercontrols.list_controls(vder, ended)
 
 
-@control.operation("show", role=Role.VIEWER)
+@control.operation("show", role=Role.VIEWER, in_subtree=True)
 def show(control: Control) -> DerControlDetail:
     """Show a control (its href) with its XML."""
     return dercontrols.show(control)
 
 
-@control.operation("cancel", role=Role.OPERATOR)
+@control.operation("cancel", role=Role.OPERATOR, in_subtree=True)
 def cancel(
     control: Control,
     *,

@@ -204,10 +204,14 @@ class Operation:
     def _call(self, values: Mapping[str, Any]) -> Any:
         positional = [values[argument.name] for argument in self.arguments
                       if argument.positional and argument.name in values]
-        return self.function(*positional, **{
+        result = self.function(*positional, **{
             argument.name: values[argument.name] for argument in self.arguments
             if not argument.positional and argument.name in values
             and (argument.name != DRY_RUN or self.tries_itself)})
+        if not isinstance(result, Iterator):
+            return result
+        from server import scopes  # which loads the tables
+        return scopes.bound(result)
 
 
 @dataclass

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
+from server import scopes
 from server.devices import aggregators, devicelabels, devicelogs, enrolment, names, selfreports
 from server.devices.devicelogs import LogRow
 from server.errors import BadArgument
@@ -92,8 +93,8 @@ def details(device: Device) -> DeviceDetails:
     from server.grid.fleet import ratings
     href = enrolment.href(device)
     registration = store.get(f"{href}/rg")
-    vders = VirtualDER.select(VirtualDER.name).join(Membership).where(Membership.device == device).order_by(
-        VirtualDER.id)
+    vders = scopes.vders(VirtualDER.select(VirtualDER.name).join(Membership).where(
+        Membership.device == device).order_by(VirtualDER.id))
     reported: Any = {
         document.kind: hexbinary.comparable(document.submitted)
         for der in store.items(f"{href}/der")
@@ -103,7 +104,7 @@ def details(device: Device) -> DeviceDetails:
     return {
         **row(device),
         "href": href,
-        "pin": f"{registration.submitted['pIN']:06d}" if registration else None,
+        "pin": f"{registration.submitted['pIN']:06d}" if registration and scopes.top() is None else None,
         "enrolled_at": device.enrolled_at,
         "virtual_ders": [vder.name for vder in vders],
         "ders": ratings.ratings(device),
@@ -149,7 +150,7 @@ def enrol(
     raise BadArgument("lfdi", "specify either an LFDI or `file`")
 
 
-@device.operation("list", role=Role.VIEWER)
+@device.operation("list", role=Role.VIEWER, in_subtree=True)
 def list_devices(
     *,
     kind: Annotated[str | None, Arg("Only this kind.")] = None,
@@ -158,7 +159,7 @@ def list_devices(
     limit: Annotated[int | None, Arg("The first so many.", least=1)] = None,
 ) -> Pages[DeviceRow]:
     """List devices."""
-    query = Device.select()
+    query = scopes.devices(Device.select())
     if kind is not None:
         query = query.where(Device.kind.in_(names.kinds_meant(kind)))
     if state is not None:
@@ -176,13 +177,13 @@ def export_list(
     return enrolmentfiles.listed(pins)
 
 
-@device.operation("show", role=Role.VIEWER)
+@device.operation("show", role=Role.VIEWER, in_subtree=True)
 def show(device: DeviceName) -> DeviceDetails:
     """Show everything known about a device."""
     return details(enrolment.find(device))
 
 
-@device.operation("alarms", role=Role.VIEWER)
+@device.operation("alarms", role=Role.VIEWER, in_subtree=True)
 def alarms(
     vder: Annotated[str | None, Arg("Only of its members.", metavar="[VDER]")] = None
 ) -> Iterator[DeviceAlarmRow]:
@@ -190,7 +191,7 @@ def alarms(
     return devicealarms.rows(vder)
 
 
-@device.operation("log", role=Role.VIEWER)
+@device.operation("log", role=Role.VIEWER, in_subtree=True)
 def log(
     device: Annotated[str | None, Arg("A device's LFDI, SFDI, number or name; the server itself without one.",
                                       metavar="[DEVICE]")] = None,
@@ -199,6 +200,8 @@ def log(
 ) -> Iterator[LogRow]:
     """Show the newest LogEvents of a device, in words, or those of the server: whom it refused, and whether
     its time was adjusted."""
+    if device is None:
+        scopes.require_whole("the log of the server itself")
     return devicelogs.rows(None if device is None else enrolment.href(enrolment.find(device)), limit)
 
 

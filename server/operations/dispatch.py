@@ -33,7 +33,7 @@ _QUANTITY_ARGUMENTS = {
 OrderNumber = Annotated[int, Arg("The order's number.", metavar="ORDER")]
 
 
-@dispatch.operation("order", role=Role.OPERATOR)
+@dispatch.operation("order", role=Role.OPERATOR, in_subtree=True)
 def order(
     vder: VderName,
     *,
@@ -125,7 +125,7 @@ def override(
         order, reason, dry_run, partial(progress.report, "publishing controls"))
 
 
-@dispatch.operation("list", role=Role.VIEWER)
+@dispatch.operation("list", role=Role.VIEWER, in_subtree=True)
 def list_orders(
     vder: OptionalVder = None,
     *,
@@ -136,20 +136,20 @@ def list_orders(
     return orders.list_orders(vder, plans, limit)
 
 
-@dispatch.operation("show", role=Role.VIEWER)
+@dispatch.operation("show", role=Role.VIEWER, in_subtree=True)
 def show(order: OrderNumber) -> OrderDetail:
     """Show an order: who received, started, completed, opted out or did not answer, and what was delivered of
     what was asked, as reports have it."""
     return orderprogress.show(order)
 
 
-@dispatch.operation("shares", role=Role.VIEWER)
+@dispatch.operation("shares", role=Role.VIEWER, in_subtree=True)
 def shares(order: OrderNumber) -> Pages[RecordedShare]:
     """List the share of each device of an order, the control that carries it, and why."""
     return orders.list_shares(order)
 
 
-@dispatch.operation("extend", role=Role.OPERATOR)
+@dispatch.operation("extend", role=Role.OPERATOR, in_subtree=True)
 def extend(
     order: OrderNumber,
     *,
@@ -160,7 +160,7 @@ def extend(
     return orderchanges.extend(order, duration_s, reason)
 
 
-@dispatch.operation("cancel", role=Role.OPERATOR)
+@dispatch.operation("cancel", role=Role.OPERATOR, in_subtree=True)
 def cancel(
     order: OrderNumber,
     *,

@@ -111,13 +111,13 @@ def _reduction(text: str) -> dict[str, int]:
     return {"type": _UNITS[match[2]], "value": int(match[1])}
 
 
-@event.operation("list", role=Role.VIEWER)
+@event.operation("list", role=Role.VIEWER, in_subtree=True)
 def list_events(vder: OptionalVder = None, *, ended: Ended = False) -> Iterator[DrEventRow]:
     """List the events of a virtual DER, or of all."""
     return drevents.list_events(vder, ended)
 
 
-@event.operation("show", role=Role.VIEWER)
+@event.operation("show", role=Role.VIEWER, in_subtree=True)
 def show(event: EventHref) -> DrEventDetail:
     """Show an event (its href): who received, started, opted out or in, completed; what each reports; its
     XML."""

@@ -61,7 +61,7 @@ def put(
     )
 
 
-@forecast.operation("show", role=Role.VIEWER)
+@forecast.operation("show", role=Role.VIEWER, in_subtree=True)
 def show(
     vder: VderName,
     *,
@@ -91,7 +91,7 @@ def import_history(
     return measurements.put(vder, kind, table.start, table.values, table.step, name, dry_run)
 
 
-@history.operation("show", role=Role.VIEWER)
+@history.operation("show", role=Role.VIEWER, in_subtree=True)
 def show_history(vder: VderName, *, start: From = None, end: Until = None) -> list[MeasurementRow]:
     """List what was measured, a row for each 15 minutes."""
     now = clock.now()

@@ -35,13 +35,13 @@ def send(
                          originator=originator, response_required=response_required)
 
 
-@message.operation("list", role=Role.VIEWER)
+@message.operation("list", role=Role.VIEWER, in_subtree=True)
 def list_messages(vder: OptionalVder = None, *, ended: Ended = False) -> Iterator[MessageRow]:
     """List the messages to a virtual DER, or to all."""
     return messages.list_messages(vder, ended)
 
 
-@message.operation("show", role=Role.VIEWER)
+@message.operation("show", role=Role.VIEWER, in_subtree=True)
 def show(message: Message) -> MessageDetail:
     """Show a message (its href) with its XML."""
     return messages.show(message)

@@ -22,7 +22,7 @@ class OptOutRow(TypedDict):
     opt_out_reason: str
 
 
-@opt_out.operation("set", role=Role.OPERATOR)
+@opt_out.operation("set", role=Role.OPERATOR, in_subtree=True)
 def set_opt_out(
     device: DeviceName,
     *,
@@ -33,7 +33,7 @@ def set_opt_out(
     return participation.opt_out(device, until, reason)
 
 
-@opt_out.operation("list", role=Role.VIEWER)
+@opt_out.operation("list", role=Role.VIEWER, in_subtree=True)
 def list_opt_outs() -> list[OptOutRow]:
     """List devices that have opted out, by themselves or by an operator."""
     return [
@@ -47,7 +47,7 @@ def list_opt_outs() -> list[OptOutRow]:
     ]
 
 
-@opt_out.operation("clear", role=Role.OPERATOR)
+@opt_out.operation("clear", role=Role.OPERATOR, in_subtree=True)
 def clear(device: DeviceName) -> ParticipationRow:
     """Include a device in dispatch again."""
     return participation.opt_in(device)

@@ -34,19 +34,19 @@ def run(
     )
 
 
-@plan.operation("list", role=Role.VIEWER)
+@plan.operation("list", role=Role.VIEWER, in_subtree=True)
 def list_plans(area: Annotated[str | None, Arg(metavar="AREA")] = None) -> list[PlanSummary]:
     """List plans, newest first."""
     return plans.list_plans(area)
 
 
-@plan.operation("show", role=Role.VIEWER)
+@plan.operation("show", role=Role.VIEWER, in_subtree=True)
 def show(number: PlanNumber) -> PlanDetail:
     """Show a plan step by step: the imbalance before and after, and what each virtual DER is to inject."""
     return plans.show(number)
 
 
-@plan.operation("diff", role=Role.VIEWER)
+@plan.operation("diff", role=Role.VIEWER, in_subtree=True)
 def diff(first: PlanNumber, second: PlanNumber) -> list[PlanDifference]:
     """List where two plans for an area differ."""
     return plans.diff(first, second)

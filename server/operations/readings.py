@@ -42,7 +42,7 @@ class ReadingRow(TypedDict):
     implausible: bool
 
 
-@responses_group.operation("", role=Role.VIEWER)
+@responses_group.operation("", role=Role.VIEWER, in_subtree=True)
 def responses(
     event: Annotated[str | None, Arg(metavar="EVENT")] = None,
     *,
@@ -54,7 +54,7 @@ def responses(
     return eventresponses.list_responses(event, lfdi, limit)
 
 
-@readings_group.operation("", role=Role.VIEWER)
+@readings_group.operation("", role=Role.VIEWER, in_subtree=True)
 def readings(
     device: DeviceName,
     *,

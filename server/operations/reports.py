@@ -52,7 +52,7 @@ def month(
     return _written(reports.month(vder, month), html_file)
 
 
-@report.operation("calls", role=Role.VIEWER)
+@report.operation("calls", role=Role.VIEWER, in_subtree=True)
 def calls(
     vder: VderName,
     *,
@@ -73,7 +73,7 @@ def calls(
     return rows
 
 
-@report.operation("bill", role=Role.VIEWER)
+@report.operation("bill", role=Role.VIEWER, in_subtree=True)
 def bill(
     vder: VderName,
     *,
@@ -85,7 +85,7 @@ def bill(
     return bills.bills(vder, day, last or day)
 
 
-@report.operation("nonresponders", role=Role.VIEWER)
+@report.operation("nonresponders", role=Role.VIEWER, in_subtree=True)
 def nonresponders(
     vder: VderName,
     *,
@@ -138,7 +138,7 @@ def _written(results: Report, path: Path | None) -> WrittenReport:
     }
 
 
-@baseline.operation("compute", role=Role.VIEWER)
+@baseline.operation("compute", role=Role.VIEWER, in_subtree=True)
 def compute(
     name: Annotated[str, Arg(metavar="NAME")],
     *,
@@ -149,7 +149,7 @@ def compute(
     return baselines.compute(name, start, end)
 
 
-@baseline.operation("show", role=Role.VIEWER)
+@baseline.operation("show", role=Role.VIEWER, in_subtree=True)
 def show(order: OrderNumber) -> list[BaselineRow]:
     """Show the baseline of each device of an order."""
     return baselines.show(order)

@@ -18,7 +18,7 @@ GROUPS = (ev,)
 Request = Annotated[Href | None, Arg("Which request (its href); the newest that is open if not given.")]
 
 
-@ev.operation("sessions", role=Role.VIEWER)
+@ev.operation("sessions", role=Role.VIEWER, in_subtree=True)
 def sessions(vder: OptionalVder = None) -> list[SessionRow]:
     """List charging sessions of a virtual DER's members, or of all.
 

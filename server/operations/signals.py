@@ -161,7 +161,7 @@ def publish(
                                       dry_run=dry_run)
 
 
-@signal.operation("show", role=Role.VIEWER)
+@signal.operation("show", role=Role.VIEWER, in_subtree=True)
 def show(
     area: Annotated[str | None, Arg(metavar="AREA")] = None,
     *,

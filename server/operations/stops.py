@@ -28,7 +28,7 @@ def order(vder: VderName, *, reason: Reason = "", dry_run: DryRun = False) -> St
     return stops.stop(vder, reason, dry_run, partial(progress.report, "stopping devices"))
 
 
-@stop_group.operation("list", role=Role.VIEWER)
+@stop_group.operation("list", role=Role.VIEWER, in_subtree=True)
 def list_stops() -> list[StopRow]:
     """List what is stopped, since when and by whom."""
     return stops.list_stops()

@@ -105,7 +105,7 @@ def split(
     return splitting.split(vder, label, _progress())
 
 
-@vder.operation("list", role=Role.VIEWER)
+@vder.operation("list", role=Role.VIEWER, in_subtree=True)
 def list_vders(
     *, single: Annotated[bool, Arg("Also those of single devices, which per-device orders make.")] = False
 ) -> Iterator[VderRow]:
@@ -113,7 +113,7 @@ def list_vders(
     return groups.list_vders(single)
 
 
-@vder.operation("show", role=Role.VIEWER)
+@vder.operation("show", role=Role.VIEWER, in_subtree=True)
 def show(vder: VderName) -> VderWithCapability:
     """Show a virtual DER with its members, its default and what it can do now."""
     from server.grid.dispatch import orderbounds
@@ -190,7 +190,7 @@ def default(
     return defaultcontrols.show_default(vder)
 
 
-@vder.operation("status", role=Role.VIEWER)
+@vder.operation("status", role=Role.VIEWER, in_subtree=True)
 def status(
     vder: VderName,
     *,
@@ -203,7 +203,7 @@ def status(
     return equivalentder.equivalent_der(vder) if equivalent_der else groupstatus.status(vder)
 
 
-@vder.operation("capability", role=Role.VIEWER)
+@vder.operation("capability", role=Role.VIEWER, in_subtree=True)
 def capability(
     vder: VderName,
     *,
@@ -240,7 +240,7 @@ def capability(
     }
 
 
-@vder.operation("forecast", role=Role.VIEWER)
+@vder.operation("forecast", role=Role.VIEWER, in_subtree=True)
 def forecast(
     vder: VderName, *, horizon_s: Annotated[Seconds, Arg("How far ahead.")] = 86400
 ) -> list[ForecastRow]:
@@ -256,7 +256,7 @@ members = vder.group(
     "members", "Put devices into a virtual DER by name. DEVICE is an LFDI, SFDI, number or name.")
 
 
-@members.operation("list", role=Role.VIEWER)
+@members.operation("list", role=Role.VIEWER, in_subtree=True)
 def list_members(vder: VderName) -> Pages[MemberRow]:
     """List the members, and whether they are in by name or by a rule or child."""
     return memberfiles.list_members(vder)

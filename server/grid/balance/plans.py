@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from server import actors, audit, clock
+from server import actors, audit, clock, scopes
 from server.errors import Refused
 from server.grid.balance.results import PlanDetail, PlanDifference, PlanState, PlanStep, PlanSummary
 from server.grid.groups import activeareas, virtualders
@@ -116,7 +116,7 @@ def describe(plan: Plan) -> PlanSummary:
         "reason": plan.reason,
         "created_at": plan.created_at,
         "supersedes": plan.supersedes,
-        "warnings": plan.warnings,
+        "warnings": scopes.texts(plan.warnings, plan.requested_by),
     }
 
 
@@ -153,7 +153,7 @@ def injection_targets(plan: Plan) -> dict[str, list[Watts]]:
 
 def list_plans(vder: str | int | VirtualDER | None = None, limit: int = 50) -> list[PlanSummary]:
     """Return the plans of a virtual DER, or all, newest first."""
-    query = Plan.select().order_by(Plan.id.desc()).limit(limit)
+    query = scopes.vders(Plan.select(), Plan.vder).order_by(Plan.id.desc()).limit(limit)
     if vder is not None:
         query = query.where(Plan.vder == virtualders.find(vder))
     return [describe(plan) for plan in query]
@@ -201,7 +201,7 @@ def _end(plan: Plan) -> Instant:
 def find_plan(number: int) -> Plan:
     """Return the plan of this number. Refused (404) where there is none."""
     plan = Plan.get_or_none(Plan.id == number)
-    if plan is None:
+    if plan is None or not scopes.sees_vder(plan.vder_id):
         raise Refused(404, f"there is no plan {number}")
     return plan
 

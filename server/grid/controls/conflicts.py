@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from server import clock
+from server import clock, scopes
 from server.grid.controls import scheduledcontrols
 from server.grid.fleet.members import Member
 from server.models import Document, Membership, VirtualDER
@@ -148,11 +148,13 @@ def _conflicts_across_programs(
 def _rivalry(vder: VirtualDER, event: Event, rival: VirtualDER, other: Event) -> str:
     """Say which of two events prevails by the primacy of their programs."""
     controls = _common_controls(event, other)
+    name = scopes.name_of(rival)
+    its = other.key if name == rival.name else "an event"
     if rival.primacy < vder.primacy:
-        return f"{other.key} of {rival.name} (primacy {rival.primacy}) wins over it in {controls}"
+        return f"{its} of {name} (primacy {rival.primacy}) wins over it in {controls}"
     if rival.primacy > vder.primacy:
-        return f"it wins over {other.key} of {rival.name} (primacy {rival.primacy}) in {controls}"
-    return f"{other.key} of {rival.name} has the same primacy and differs in {controls}"
+        return f"it wins over {its} of {name} (primacy {rival.primacy}) in {controls}"
+    return f"{its} of {name} has the same primacy and differs in {controls}"
 
 
 def _overlapping_events(event_of: Mapping[str, Event]) -> dict[str, list[Event]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from server import audit, clock
+from server import audit, clock, scopes
 from server.errors import Refused
 from server.grid.controls import conflicts, eventlisting, modewords
 from server.grid.controls.modechecks import check_modes
@@ -229,6 +229,6 @@ def xml(document: Document) -> Xml:
 
 def _control(href: str) -> Document:
     document = store.get(href)
-    if document is None or document.kind != "DERControl":
+    if document is None or document.kind != "DERControl" or not scopes.sees_audience(document.audience):
         raise Refused(404, f"there is no control {href}")
     return document

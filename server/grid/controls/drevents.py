@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from server import audit
+from server import audit, scopes
 from server.errors import Refused
 from server.grid.controls import actionwords, conflicts, dercontrols, eventlisting, responses
 from server.grid.controls.results import (CreatedDrEvent, DrDeviceRow, DrEventDetail, DrEventRow,
@@ -257,6 +257,6 @@ def _owner(document: Document) -> VirtualDER:
 
 def _event(href: str) -> Document:
     document = store.get(href)
-    if document is None or document.kind != "EndDeviceControl":
+    if document is None or document.kind != "EndDeviceControl" or not scopes.sees_audience(document.audience):
         raise Refused(404, f"there is no load control event {href}")
     return document

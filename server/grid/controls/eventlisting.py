@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
+from server import scopes
 from server.grid.groups import virtualders
 from server.models import Document, VirtualDER, pages
 from server.resources import documents, refresh
@@ -16,7 +17,7 @@ def of(
 ) -> Iterator[tuple[VirtualDER, Document]]:
     """Return the events in a list of a virtual DER, or of all, each with its virtual DER, in the order of the
     lists. Those that are over are included with `ended`. Refused (404) where there is no such virtual DER."""
-    query = VirtualDER.select()
+    query = scopes.vders(VirtualDER.select())
     if vder is not None:
         query = query.where(VirtualDER.id == virtualders.find(vder).id)
     return _read(query, list_of, "" if ended else f"AND {documents.LISTED}")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from server import clock
+from server import clock, scopes
 from server.devices import enrolment
 from server.errors import Refused
 from server.grid.controls import responses
@@ -26,7 +26,7 @@ def list_sessions(vder: str | int | VirtualDER | None = None) -> list[SessionRow
 
     They are those of a virtual DER's members, or of all devices.
     """
-    query = Device.select() if vder is None else virtualders.members(virtualders.find(vder))
+    query = scopes.devices(Device.select()) if vder is None else virtualders.members(virtualders.find(vder))
     return [row for page in pages.rows(query, Device.id) for row in _sessions(page)]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from server import audit
+from server import audit, scopes
 from server.errors import BadArgument, Refused
 from server.grid.controls import dercontrols
 from server.grid.controls.results import EventSummary
@@ -92,7 +92,7 @@ def list_messages(
     """Yield the messages to a virtual DER, or to all, program by program, the first to be shown first; with
     `ended` those that are over, too."""
     owners = {owner.id: owner.name for owner in
-              (VirtualDER.select() if vder is None else [virtualders.find(vder)])}
+              (scopes.vders(VirtualDER.select()) if vder is None else [virtualders.find(vder)])}
     programs = [program for program in store.items(_PROGRAMS) if vder_of_audience(program.audience) in owners]
     refresh.freshen([f"{program.href}/txt" for program in programs])
     return chain.from_iterable(
@@ -143,6 +143,6 @@ def _described(message: Document) -> MessageSummary:
 
 def _message(href: Href) -> Document:
     document = store.get(href)
-    if document is None or document.kind != MESSAGE:
+    if document is None or document.kind != MESSAGE or not scopes.sees_audience(document.audience):
         raise Refused(404, f"there is no message {href}")
     return document

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from server import scopes
 from server.errors import Refused
 from server.functionsets.response import STATUSES_2023
 from server.grid.controls.results import ResponseRow
@@ -56,7 +57,7 @@ def list_responses(
         query = query.where(ResponseRecord.subject == mrid)
     if lfdi is not None:
         query = query.where(ResponseRecord.lfdi == lfdi)
-    responses = list(query)
+    responses = list(scopes.lfdis(query, ResponseRecord.lfdi))
     names = {device.lfdi: device.name
              for device in among(Device.select(), Device.lfdi, {response.lfdi for response in responses})}
     return [

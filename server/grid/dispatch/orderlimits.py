@@ -10,7 +10,7 @@ from dataclasses import replace
 from math import fsum
 from typing import NamedTuple
 
-from server import clock
+from server import clock, scopes
 from server.errors import Refused
 from server.grid.dispatch import allocation, reactive
 from server.grid.dispatch.allocation import Allocation, GroupAllocation
@@ -72,10 +72,10 @@ def node_rooms(vder: VirtualDER, start: Instant, duration_s: Seconds) -> tuple[l
             continue
         injection_w, known = nodelimits.uncontrolled_w(node, span)
         if not known:
-            warnings.append(nodelimits.unknown_load(node.name))
+            warnings.append(nodelimits.unknown_load(scopes.name_of(node)))
         injection_w = injection_w + nodelimits.charging_w(node, span.at)
         rooms.append(NodeRoom(
-            node.name, members[node.id],
+            scopes.name_of(node), members[node.id],
             least_w=min(float(np.max(-import_w - injection_w)), 0.0),
             most_w=max(float(np.min(export_w - injection_w)), 0.0)))
     return rooms, warnings

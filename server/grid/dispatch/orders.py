@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from server import clock
+from server import clock, scopes
 from server.errors import Refused
 from server.grid.controls import dercontrols
 from server.grid.dispatch.results import OrderSummary, RecordedShare
@@ -25,7 +25,8 @@ def list_orders(
 
     Those that plans made are included with `plans`.
     """
-    query = DispatchOrder.select().order_by(DispatchOrder.id.desc()).limit(limit)
+    query = scopes.vders(DispatchOrder.select(), DispatchOrder.vder).order_by(
+        DispatchOrder.id.desc()).limit(limit)
     if not plans:
         query = query.where(DispatchOrder.plan_id.is_null())
     if vder is not None:
@@ -71,7 +72,7 @@ def describe(order: DispatchOrder) -> OrderSummary:
         "requested_by": order.requested_by,
         "plan": order.plan_id,
         "created_at": order.created_at,
-        "warnings": order.warnings,
+        "warnings": scopes.texts(order.warnings, order.requested_by),
     }
 
 
@@ -112,6 +113,6 @@ def device_names(lfdis: Iterable[str]) -> dict[str, str]:
 def find_order(number: int) -> DispatchOrder:
     """Return the order of this number. Refused (404) where there is none."""
     order = DispatchOrder.get_or_none(DispatchOrder.id == number)
-    if order is None:
+    if order is None or not scopes.sees_vder(order.vder_id):
         raise Refused(404, f"there is no order {number}")
     return order

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import nullcontext
 
-from server import actors, audit, clock
+from server import actors, audit, clock, scopes
 from server.errors import Refused
 from server.grid.controls import dercontrols, envelopepublication, modewords, reservationanswers
 from server.grid.dispatch import orders, orderwork, stopmodes, stopplanning
@@ -140,6 +140,8 @@ def list_stops() -> list[StopRow]:
     """Return the stops in force, in the order in which they were made."""
     rows: list[StopRow] = []
     for stop in stops.in_force():
+        if not scopes.sees_vder(stop.vder_id):
+            continue
         order = DispatchOrder.get_by_id(stop.order)
         held, = sql.row("SELECT count(*) FROM share WHERE order_id = ?", order.id)
         rows.append({"id": order.id, "vder": stop.vder, "since": stop.since, "stopped": held,

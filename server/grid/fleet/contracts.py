@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, TypedDict, cast
 
-from server import audit
+from server import audit, scopes
 from server.devices import enrolment
 from server.errors import Refused
 from server.grid.fleet import participation
@@ -77,7 +77,7 @@ def describe(block: Block, device: Device) -> BlockRow:
 
 def blocks() -> Pages[BlockRow]:
     """Return all blocks."""
-    return Pages(Block.select(), Block.id, _rows)
+    return Pages(scopes.devices(Block.select().join(Device)), Block.id, _rows)
 
 
 def _rows(page: list[Block]) -> Iterator[BlockRow]:

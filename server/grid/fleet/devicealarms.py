@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TypedDict
 
+from server import scopes
 from server.devices import enrolment
 from server.grid.groups import virtualders
 from server.models import Device, Document, pages
@@ -57,7 +58,8 @@ def open_alarms(events: Iterable[tuple[Href, dict[str, Any]]]) -> list[OpenAlarm
 def rows(vder: str | int | None = None) -> Iterator[DeviceAlarmRow]:
     """Yield the open alarms of the members of a virtual DER, or of all devices, device by device. Refused
     (404) where there is no such virtual DER."""
-    query = Device.select() if vder is None else virtualders.members(virtualders.find(vder)).order_by()
+    query = (scopes.devices(Device.select()) if vder is None
+             else virtualders.members(virtualders.find(vder)).order_by())
     return _rows(query)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, TypedDict
 
-from server import audit, clock
+from server import audit, clock, scopes
 from server.devices import enrolment
 from server.errors import Refused
 from server.functionsets import response
@@ -124,14 +124,15 @@ def opt_in(device: str | Device) -> ParticipationRow:
 
 def opted_out() -> list[ParticipationRow]:
     """Return the devices that have opted out, those whose opt-out ends first before the others."""
-    return [describe(row) for row in Participation.select(Participation, Device).join(Device).where(
-        Participation.opted_out_until > clock.now()).order_by(Participation.opted_out_until, Device.id)]
+    query = scopes.devices(Participation.select(Participation, Device).join(Device))
+    return [describe(row) for row in query.where(Participation.opted_out_until > clock.now()).order_by(
+        Participation.opted_out_until, Device.id)]
 
 
 def contracts() -> Pages[ParticipationRow]:
     """Return the devices that have a limit or a tier."""
     limited = Participation.max_events.is_null(False) | Participation.max_hours.is_null(False)
-    query = Participation.select().where(limited | (Participation.tier != 0))
+    query = scopes.devices(Participation.select().join(Device)).where(limited | (Participation.tier != 0))
     return Pages(query, Participation.device, _rows)
 
 

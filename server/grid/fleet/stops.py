@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from server import scopes
 from server.errors import Refused
 from server.grid.groups.tree import Tree
 from server.grid.series.intervals import iso
@@ -76,4 +77,5 @@ def check(vder: VirtualDER) -> None:
     above = set(Tree.read(include=[vder]).ancestors(vder.id))
     for stop in stops:
         if stop.vder_id in above:
-            raise Refused(409, stop.refusal)
+            raise Refused(409, stop.refusal if scopes.sees_vder(stop.vder_id)
+                          else f"{scopes.ANOTHER}, which has its members, is stopped")

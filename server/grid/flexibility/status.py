@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from server import clock
+from server import clock, scopes
 from server.grid.fleet import fleetstate, unmetneeds
 from server.grid.fleet.eligibility import OPTED_OUT
 from server.grid.fleet.fleetstate import FleetState
@@ -73,7 +73,7 @@ def _orders(vder: VirtualDER, now: Instant) -> list[ActiveOrder]:
     """The orders in effect on a virtual DER, on those below it and on those above it."""
     tree = Tree.read(include=[vder])
     numbers = {*tree.subtree(vder.id), *tree.ancestors(vder.id)}
-    in_effect = DispatchOrder.select(DispatchOrder, VirtualDER).join(VirtualDER).where(
+    in_effect = scopes.vders(DispatchOrder.select(DispatchOrder, VirtualDER).join(VirtualDER)).where(
         (DispatchOrder.start <= now)
         & (DispatchOrder.start + DispatchOrder.duration_s > now)
         & (DispatchOrder.cancelled_at.is_null() | (DispatchOrder.cancelled_at > now))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from server import audit, clock
+from server import audit, clock, scopes
 from server.config import settings
 from server.errors import Refused
 from server.grid.groups import assignmentlimits, membershipwork, programs, rulehints, vdervalidation
@@ -203,11 +203,12 @@ def list_vders(single: bool = False) -> Iterator[VderRow]:
     """Yield all virtual DERs, parents before children; with `single` then those of a single device."""
     tree = Tree.read(order=VirtualDER.name)
     counts = _member_counts(tree.vders)
-    for vder, depth in tree.walk():
-        above = tree.vders[vder.parent_id].name if vder.parent_id is not None else None
+    top = scopes.top()
+    for vder, depth in tree.walk(top.id if top is not None else None):
+        above = tree.vders[vder.parent_id].name if depth and vder.parent_id is not None else None
         yield {**_summary(vder, above, None, counts.get(vder.id, 0)), "depth": depth}
     of_devices = VirtualDER.select(VirtualDER, Device.lfdi).join(Device).objects()
-    for page in pages.rows(of_devices, VirtualDER.id) if single else ():
+    for page in pages.rows(scopes.vders(of_devices), VirtualDER.id) if single else ():
         counts = _member_counts(vder.id for vder in page)
         for row in page:
             yield {**_summary(row, None, row.lfdi, counts.get(row.id, 0)), "depth": 0}
@@ -248,7 +249,7 @@ def show(vder: str | int | VirtualDER) -> VderDetails:
 
 def describe(vder: VirtualDER) -> VderSummary:
     """Return a virtual DER in brief."""
-    return _summary(vder, vder.parent.name if vder.parent is not None else None,
+    return _summary(vder, vder.parent.name if vder.parent is not None and vder != scopes.top() else None,
                     vder.device.lfdi if vder.device is not None else None, members(vder).count())
 
 
@@ -269,15 +270,16 @@ def _summary(vder: VirtualDER, parent: str | None, lfdi: Lfdi | None, count: int
 
 
 def find(vder: str | int | VirtualDER) -> VirtualDER:
-    """Return the virtual DER of this name or number. Refused (404) where there is none."""
+    """Return the virtual DER of this name or number. Refused (404) where there is none, or none that is
+    visible."""
     if isinstance(vder, VirtualDER):
         return vder
     text = str(vder)
     row = VirtualDER.get_or_none(
         (VirtualDER.id == int(text)) if text.isdecimal() and len(text) < 19 else (VirtualDER.name == text)
     )
-    if row is None:
-        others = VirtualDER.select(VirtualDER.name).where(VirtualDER.device.is_null())
+    if row is None or not scopes.sees_vder(row.id):
+        others = scopes.vders(VirtualDER.select(VirtualDER.name).where(VirtualDER.device.is_null()))
         raise Refused(404, f"there is no virtual DER {text!r}"
                            f"{namehints.meant(text, [other.name for other in others])}")
     return row

@@ -17,9 +17,11 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from server import scopes
 from server.config import settings
 from server.devices import enrolment
 from server.errors import Refused
+from server.grid.dispatch.orders import find_order
 from server.grid.groups import virtualders
 from server.grid.optimisation import measurement
 from server.grid.optimisation.arrays import Bools, Floats, Whole, np
@@ -28,8 +30,7 @@ from server.grid.reports.ownevents import BEFORE
 from server.grid.reports.results import BaselineRow
 from server.grid.series import devicereadings, intervals
 from server.grid.series.intervals import STEP
-from server.models import (ChargingSession, DerState, Device, DeviceType, DispatchOrder, Share, VirtualDER,
-                           among, chunked)
+from server.models import ChargingSession, DerState, Device, DeviceType, Share, VirtualDER, among, chunked
 
 QUARTERS = 86400 // STEP
 LONGEST_S = 86400
@@ -250,7 +251,7 @@ def device_kinds(devices: Sequence[Device]) -> dict[int, str]:
 
 def compute(name: str, start: int, end: int) -> list[BaselineRow]:
     """Return the baseline of a device, or of each member of a virtual DER, over [start, end)."""
-    vder = VirtualDER.get_or_none(VirtualDER.name == name)
+    vder = scopes.vders(VirtualDER.select().where(VirtualDER.name == name)).first()
     devices = list(virtualders.members(vder)) if vder is not None else [enrolment.find(name)]
     kinds = device_kinds(devices)
     return _rows(devices, [BaselineRequest(device.id, device.lfdi, kinds[device.id], start, end)
@@ -259,9 +260,7 @@ def compute(name: str, start: int, end: int) -> list[BaselineRow]:
 
 def show(number: int) -> list[BaselineRow]:
     """Return the baseline of each device of an order. Refused (404) where there is no such order."""
-    order = DispatchOrder.get_or_none(DispatchOrder.id == number)
-    if order is None:
-        raise Refused(404, f"there is no order {number}")
+    order = find_order(number)
     shares = {share.lfdi: share for share in Share.select().where(Share.order == order)}
     devices = sorted(among(Device.select(), Device.lfdi, shares), key=lambda device: device.id)
     kinds = device_kinds(devices)

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from server import clock
+from server import clock, scopes
 from server.audit import audited
 from server.errors import Refused
 from server.grid.groups import virtualders
@@ -200,7 +200,7 @@ def show(vder: str | int | VirtualDER | None = None, kind: str | None = None) ->
         areas = [virtualders.find(vder)]
     else:
         with_series = VirtualDER.id.in_(Series.select(Series.vder).distinct())
-        areas = list(VirtualDER.select().where(with_series).order_by(VirtualDER.name))
+        areas = list(scopes.vders(VirtualDER.select().where(with_series)).order_by(VirtualDER.name))
     kinds, now = [kind] if kind is not None else KINDS, clock.now()
     return [_status(newest, now) for area in areas for name in kinds
             if (newest := issuedseries.newest(area, name, now)) is not None]
