@@ -116,7 +116,8 @@ class Utility:
 
     def _clear_der_controls(self, client: Client, parameters: Parameters) -> None:
         controls = [control for vder in self.vders[client["id"]]
-                    for control in self.command("control", "list", vder)]
+                    for control in self.command("control", "list", vder)
+                    if control["status"] in ("scheduled", "active")]
         for control in controls if parameters.get("all") else controls[-1:]:
             self.command("control", "cancel", control["href"])
 
