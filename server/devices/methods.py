@@ -7,7 +7,8 @@ from typing import Any
 from server.devices import access
 from server.devices.requestcontext import Changed, Created, Fragment, ListPage, RequestContext, Result
 from server.errors import Refused
-from server.resources import draft, links, refresh, render, retrieve, schema, store, table
+from server.resources import draft, hooks, links, refresh, render, retrieve, schema, store, table
+from server.units import Href, Lfdi
 
 Data = dict[str, Any]
 
@@ -46,11 +47,18 @@ def _list(context: RequestContext) -> ListPage:
         page = context.page(
             retrieve.Selection(parent, active, mixed=not owner or row.name in access.SHARED_LISTS))
     # A caller that sees an item sees its list. Only for an empty one the owner has to be looked up.
-    if not page.all and owner and not retrieve.visible(owner, context.caller.lfdi):
+    if not page.all and owner and not _is_there(owner, context.caller.lfdi):
         raise Refused(404, access.NOT_THERE)
     if row.most_2023 and context.variant.edition == 2023:
         page = _bounded(page, max(0, row.most_2023 - context.list_parameters.start), row.most_2023)
     return ListPage(row.element, page)
+
+
+def _is_there(owner: Href, lfdi: Lfdi, posts: bool = False) -> bool:
+    """Return whether what a list is below of is there for the caller, who reads the list or `posts` to it."""
+    match = table.match(owner)
+    computed = match and hooks.instead_of("OWNER", match.row.name)
+    return bool(computed(owner, lfdi, posts)) if computed else retrieve.visible(owner, lfdi)
 
 
 def _expressed(context: RequestContext) -> retrieve.Page:
@@ -113,7 +121,7 @@ def post(context: RequestContext) -> Created | Changed:
         _check_owner(context, owner)
     else:
         audience = context.caller.lfdi
-        if owner and retrieve.single(owner, context.caller.lfdi) is None:
+        if owner and not _is_there(owner, context.caller.lfdi, posts=True):
             raise Refused(404, access.NOT_THERE)
     data = without_derived(item.name, data)
     change = store.post(name, context.href, data, audience, caller=context.caller)

@@ -6,7 +6,7 @@ from functools import lru_cache
 from server.devices import access
 from server.devices.requestcontext import Fragment, RequestContext
 from server.errors import Refused
-from server.functionsets import filedownload
+from server.functionsets import filedownload, responsesets
 from server.resources import codec, pollrates, quotas, refresh, retrieve, schema, table
 from server.resources.hooks import instead
 from server.resources.table import Row
@@ -38,6 +38,8 @@ def device_capability(context: RequestContext) -> Fragment:
     poll_rate = pollrates.poll("DeviceCapability", caller.lfdi)
     if counts.get(filedownload.LIST):
         counts[filedownload.LIST] = len(filedownload.offered(caller.lfdi))
+    if counts:
+        counts[responsesets.LIST] = responsesets.count(counts)
     if quotas.is_full(_MIRRORS, counts.get(_MIRRORS, 0), caller.lfdi):
         counts[_MIRRORS] = FULL
     xml = _fragment(context.href, poll_rate, readable, tuple(sorted(counts.items())), context.variant)

@@ -1,18 +1,16 @@
 """Response: the answers of devices to events (IEEE 2030.5-2018, 8.8 and table 27)."""
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from server import clock
 from server.config import settings
-from server.devices import access, methods
-from server.devices.requestcontext import Fragment, ListPage, RequestContext
+from server.devices import access
 from server.errors import Refused
 from server.models import Document, ResponseRecord
-from server.resources import events, hexbinary, links, numbering, retrieve, store, table
+from server.resources import events, hexbinary, retrieve, store, table
 from server.resources.codes import ResponseStatus
-from server.resources.hooks import Change, after, before, instead, rebuild, seed
+from server.resources.hooks import Change, after, before, rebuild
 from server.resources.meterreadings import CLOCK_TOLERANCE_S
 from server.resources.quotas import OverQuota
 from server.units import Instant
@@ -42,41 +40,7 @@ STATUSES_2023 = STATUSES | {ResponseStatus.RESUMED: "resumed", ResponseStatus.NO
 _AT_THE_END = frozenset({ResponseStatus.COMPLETED, ResponseStatus.PARTIAL_OPT_OUT,
                          ResponseStatus.PARTIAL_OPT_IN, ResponseStatus.NO_PARTICIPATION})
 KINDS = table.rows["ResponseList"].posted
-_UNCOUNTED = re.compile(rb'<ResponseListLink href="([^"]+)"/>')
 SUBJECTS = tuple(sorted(row.name for row in table.rows.values() if row.response))  # kinds of events
-
-
-@seed
-def _seed_response_set() -> None:
-    """Create the ResponseSet that events name in replyTo."""
-    href = table.parent(links.REPLY_TO)
-    if store.get(href) is None:
-        store.put(href, {"mRID": numbering.new_mrid(), "description": "Responses to events"})
-
-
-@instead("COUNT", "ResponseList")
-def _counts(hrefs: list[str]) -> dict[str, int]:
-    """Return no number, since each caller sees its own Responses."""
-    return {}
-
-
-@instead("GET", "ResponseSet", "ResponseSetList")
-def _response_sets(context: RequestContext) -> Fragment | ListPage:
-    """Return a ResponseSet, or a page of them, with the number of Responses that the caller sees in each."""
-    result = methods.get(context)
-    if isinstance(result, ListPage):
-        items = [(kind, _counted(xml, context.caller)) for kind, xml in result.page.items]
-        return result._replace(page=result.page._replace(items=items))
-    assert isinstance(result, Fragment)
-    return result._replace(xml=_counted(result.xml, context.caller))
-
-
-def _counted(xml: bytes, caller: access.Caller) -> bytes:
-    def link(match: re.Match[bytes]) -> bytes:
-        href = match[1].decode()
-        count = retrieve.counts([href], caller.lfdi).get(href, 0) if caller.enrolled else 0
-        return b'<ResponseListLink all="%d" href="%s"/>' % (count, match[1])
-    return _UNCOUNTED.sub(link, xml)
 
 
 @before("POST", *KINDS)

@@ -125,7 +125,9 @@ def instead(method: str, *kinds: str) -> Callable[..., Any]:
 
     For COUNT it is given hrefs of lists, and returns by href how many items a link to each states; those are
     left out of which each caller sees others. For LINK it is given hrefs of empty lists, and returns those to
-    which there is no link, since nothing will ever be in them.
+    which there is no link, since nothing will ever be in them. For OWNER it is given the href of a computed
+    resource, the caller's LFDI, and whether that posts to a list below it or reads one, and returns whether
+    the resource is there for that.
     """
     def add(answer: Callable[..., Any]) -> Callable[..., Any]:
         for kind in kinds:

@@ -5,12 +5,11 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from server.resources import events, hexbinary, schema, table
+from server.resources import events, hexbinary, responsesets, schema, table
 from server.resources.codes import DEVICE_RESPONSES
 from server.resources.table import Row
 
 Data = dict[str, Any]
-REPLY_TO = "/rsps/1/rsp"
 
 
 class LinkSpec(NamedTuple):
@@ -79,7 +78,7 @@ def complete(kind: str, href: str, submitted: Data, defaults: Data, overrides: D
     if is_event(kind):
         data.setdefault("responseRequired", f"{DEVICE_RESPONSES:02X}")
     if hexbinary.bits(data.get("responseRequired")) and "replyTo" in fields:
-        data.setdefault("replyTo", REPLY_TO)
+        data.setdefault("replyTo", responsesets.reply_to(href))
     return data
 
 

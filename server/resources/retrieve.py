@@ -189,6 +189,31 @@ def _by_audience(condition: str) -> str:
             "AND document.audience = seen.of_reader")
 
 
+class Identified(NamedTuple):
+    """A document that a reader sees, its mRID at full width, and what was submitted."""
+    href: Href
+    mrid: str
+    submitted: dict[str, Any]
+
+
+def identified(hrefs: Sequence[Href], reader: str) -> list[Identified]:
+    """Return those of documents that the reader sees."""
+    return _identified(f"href IN ({sql.marks(len(hrefs))}) AND {_SERVED}", [reader, *hrefs], "")
+
+
+def by_mrid(parents: Sequence[Href], reader: str, start: int, limit: int) -> list[Identified]:
+    """Return what the reader sees of several lists as one, by mRID descending."""
+    condition = f"parent IN ({sql.marks(len(parents))}) AND {documents.LISTED}"
+    part = " ORDER BY mrid DESC LIMIT ? OFFSET ?"
+    return _identified(condition, [reader, *parents, limit, start], part)
+
+
+def _identified(condition: str, parameters: Sequence[object], part: str) -> list[Identified]:
+    statement = f"SELECT href, mrid, submitted FROM {_by_audience(condition)}{part}"
+    return [Identified(href, mrid or "", Document.submitted.python_value(submitted) or {})
+            for href, mrid, submitted in sql.bodies(statement, *parameters)]
+
+
 def _count_within_bound(items: list[tuple[str, bytes]]) -> int:
     """Return how many of the first items together have at most PAGE_BYTES; at least one, where there is
     one."""

@@ -38,6 +38,8 @@ class Row:
     for other clients it does not exist. `blank` is true for a single resource that exists with what is above
     it, with nothing in it until something is submitted. `most_2023` is how many items of a list the 2023
     edition allows, 0 for any number.
+    `response_set` of a list of programs tells their ResponseSets apart from those of the programs of other
+    lists (see `responsesets`).
     """
 
     def __init__(self, name: str, path: str, modes: str, element: str | None = None, query: str = "",
@@ -45,7 +47,7 @@ class Row:
                  writer: str = "", response: str = "", statuses: list[int] | None = None,
                  publisher: str = "", assigned: str = "", quota: str = "", private: bool = False,
                  copied: bool = False, subscribable: int = Subscribable.NON_CONDITIONAL, edition: int = 0,
-                 blank: bool = False, most_2023: int = 0):
+                 blank: bool = False, most_2023: int = 0, response_set: int | None = None):
         self.name, self.path, self.modes = name, path, modes
         self.element = element or name
         self.query, self.order, self.posted, self.of = query, tuple(order or ()), tuple(posted or ()), of
@@ -53,6 +55,7 @@ class Row:
         self.publisher, self.assigned, self.quota, self.private = publisher, assigned, quota, private
         self.copied, self.subscribable = copied, subscribable
         self.edition, self.blank, self.most_2023 = edition, blank, most_2023
+        self.response_set = response_set
         self.parameters = tuple(_PARAMETER.findall(path))
         self._format = _PARAMETER.sub(r"{\1}", path)
 

@@ -12,7 +12,8 @@ from clients.reports.reporter import Trace
 from server import clock
 from server.devices import identity
 from server.grid.fleet import power
-from server.resources import store
+from server.models import Document
+from server.resources import documents
 from tests import peers
 from tests.clients.inprocess import InProcess
 
@@ -71,9 +72,14 @@ def run(client: Client, seconds: float) -> None:
     clock.turn_to(until)
 
 
+def stored_responses() -> list[Document]:
+    """Return all Responses that the server has, of every ResponseSet."""
+    return documents.select("parent LIKE ? AND parent <> ?", "/rsps/%", "/rsps")
+
+
 def statuses() -> list[int]:
     """Return the statuses of all Responses that the server has, by their time."""
-    responses = [document.submitted for document in store.items("/rsps/1/rsp")]
+    responses = [document.submitted for document in stored_responses()]
     return [
         response["status"] for response in sorted(responses, key=lambda response: response["createdDateTime"])
     ]

@@ -118,8 +118,9 @@ def test_the_thermostat_follows_and_reports_it_and_the_charger_does_not(scenario
     assert shown["answers"] == {"completed": 1, "parameter not applicable": 1}
     assert [device["applied"] for device in shown["devices"] if device["answer"] == "completed"] == [
         {"Offset": {"coolingOffset": 15, "heatingOffset": 15}}]
-    kinds = {document.kind for document in Document.select().where(Document.parent == "/rsps/1/rsp")}
-    assert kinds == {"DrResponse", "FlowReservationResponseResponse"}
+    kinds = {(document.parent, document.kind) for document in Document.select().where(
+        Document.parent.startswith("/rsps/"))}
+    assert kinds == {("/rsps/9/rsp", "DrResponse"), ("/rsps/1/rsp", "FlowReservationResponseResponse")}
 
 
 def test_the_charger_asked_was_granted_and_follows_the_revision(scenario: Evening) -> None:

@@ -31,7 +31,7 @@ OUR_OWN = {"AssignedDERProgramList", "AssignedDemandResponseProgramList", "Assig
                "ReadingType"))}
 KEYS = {"path", "modes", "element", "of", "query", "order", "posted", "writer", "response", "statuses",
         "publisher", "assigned", "quota", "private", "copied", "subscribable", "edition", "blank",
-        "most_2023"}
+        "most_2023", "response_set"}
 # Beyond the one element that the description names.
 ALSO_POSTED = {
     "MirrorUsagePoint": ["MirrorMeterReading", "MirrorMeterReadingList"],

@@ -156,7 +156,7 @@ def test_a_response_is_asked_for_as_the_utility_says(device: Peer, program: str)
     assert device.get(href).data["responseRequired"] == "00"
     assert "replyTo" not in device.get(href).data
     href = store.add("DERControl", f"{program}/derc", control(NOON + 900, responseRequired="01"))
-    assert device.get(href).data["replyTo"] == "/rsps/1/rsp"
+    assert device.get(href).data["replyTo"] == "/rsps/8/rsp"
 
 
 CURVES = ("opModFreqWatt opModHFRTMayTrip opModHFRTMustTrip opModHVRTMayTrip opModHVRTMomentaryCessation "

@@ -185,7 +185,7 @@ def test_each_action_as_a_device_reads_it(thermostat: Peer, action: dict[str, An
             resource["interval"]) == ("00000001", {"start": NOON + 60, "duration": 900})
     assert (resource["randomizeStart"], resource["randomizeDuration"], resource["description"]) == (30, -30,
                                                                                                     "peak")
-    assert (resource["responseRequired"], resource["replyTo"]) == ("03", "/rsps/1/rsp")
+    assert (resource["responseRequired"], resource["replyTo"]) == ("03", "/rsps/9/rsp")
     nobody = ["no member of street that is addressed understands ApplianceLoadReduction: "
               "it is for water-heater, appliance"]
     assert event["warnings"] == (nobody if "ApplianceLoadReduction" in action else [])

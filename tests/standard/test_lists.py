@@ -160,6 +160,7 @@ _APART = {
     "ReadingSetList",
     "ReadingList",
     "ResponseList",
+    "ResponseSetList",
     "MirrorUsagePointList",
     "UsagePointList",
     "MeterReadingList",

@@ -216,6 +216,60 @@ def test_a_set_that_is_not_there_takes_nothing(device: Peer, subject: str) -> No
     assert device.post("/rsps/9/rsp", "DERControlResponse", answer(device, subject)).status == 404
 
 
+def sets(device: Peer) -> dict[str, tuple[str, int]]:
+    """The ResponseSets that a device sees: description, and the number of its Responses, by href."""
+    return {item["href"]: (item["description"], item["ResponseListLink"]["all"])
+            for item in device.get("/rsps?l=9").data.get("ResponseSet", [])}
+
+
+def test_each_program_has_a_set_of_its_own_and_its_events_lead_there(device: Peer, subject: str) -> None:
+    """8.8: a ResponseSet for each program; the number in its link is of the caller's own Responses."""
+    assert sets(device) == {"/rsps/1": ("Responses to events", 0), "/rsps/8": ("all", 0)}
+    reply_to = device.get("/derp/1/derc").data["DERControl"][0]["replyTo"]
+    assert reply_to == "/rsps/8/rsp" and device.get(reply_to).data["all"] == 0
+    posted = device.post(reply_to, "DERControlResponse", answer(device, subject))
+    assert posted.location == "/rsps/8/rsp/1" and device.get(posted.location).data["subject"] == subject
+    assert sets(device)["/rsps/8"] == ("all", 1)
+    assert device.get("/rsps/8").data == device.get("/rsps?l=9").data["ResponseSet"][
+        list(sets(device)).index("/rsps/8")]
+
+
+def test_sets_are_ordered_by_mrid_counted_and_paged(device: Peer) -> None:
+    """Table 26, and the counts of links to the list."""
+    for number in range(4):
+        virtualders.create(f"v{number}", members=["one"])
+    listed = device.get("/rsps?l=9").data
+    mrids = [item["mRID"] for item in listed["ResponseSet"]]
+    assert mrids == sorted(mrids, reverse=True) and len({*mrids}) == len(mrids) == listed["all"] == 5
+    assert [device.get(f"/rsps?s={n}&l=1").data["ResponseSet"][0]["mRID"] for n in range(5)] == mrids
+    assert device.get("/dcap").data["ResponseSetListLink"]["all"] == 5
+    assert not {*mrids} & {item["mRID"] for item in device.get("/derp?l=9").data["DERProgram"]}
+    assert "ResponseSetListLink" not in device.get("/edev/1/fsa").data["FunctionSetAssignments"][0]
+
+
+def test_a_set_is_there_for_who_sees_its_program(
+    device: Peer, subject: str, peer: Callable[[int], Peer]
+) -> None:
+    enrolment.enrol(peers.lfdi(2), name="two")
+    assert peer(2).get("/rsps/8").status == peer(2).get("/rsps/8/rsp").status == 404
+    assert list(sets(peer(2))) == ["/rsps/1"] and peer(9).get("/rsps/8").status == 404
+    assert device.delete("/rsps/8").status == 403 and device.get("/rsps/8").status == 200
+
+
+def test_who_has_left_goes_on_answering_in_the_set_it_was_told(device: Peer, subject: str) -> None:
+    device.post("/rsps/8/rsp", "DERControlResponse", answer(device, subject))
+    virtualders.update("all", remove=["one"])
+    later = answer(device, subject, status=2)
+    assert device.post("/rsps/8/rsp", "DERControlResponse", later).status == 201
+    assert device.get("/rsps/8/rsp").data["all"] == 2 and device.get("/rsps/8").status == 404
+
+
+def test_an_event_that_named_the_general_set_is_answered_there(device: Peer, subject: str) -> None:
+    """As events did that were published before programs had sets of their own."""
+    assert device.post(LIST, "DERControlResponse", answer(device, subject)).location == f"{LIST}/1"
+    assert sets(device)["/rsps/1"][1] == 1 and responses.latest_responses([(device.lfdi, subject)])
+
+
 def test_each_sees_its_own_answers(device: Peer, subject: str, peer: Callable[[int], Peer]) -> None:
     enrolment.enrol(peers.lfdi(2), name="two")
     virtualders.update("all", add=["two"])

@@ -86,4 +86,4 @@ def _content(vder: VirtualDER, links: Data) -> Data:
     return {"mRID": f"{strength:02X}{numbering.new_mrid()[2:]}", "description": vder.name,
             **programs.link("DERProgramList", vder.id),
             **{key: links[key] for key in links if key == _DER_LINK},
-            "ResponseSetListLink": {"href": "/rsps", "all": 1}, "TimeLink": {"href": "/tm"}}
+            "TimeLink": {"href": "/tm"}}

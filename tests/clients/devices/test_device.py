@@ -55,7 +55,7 @@ def post(vder: str, start: int, duration: int, required: str = "07", **base: Any
 
 def responses() -> list[tuple[int, int]]:
     """Return (seconds after noon, status) of every Response that the server has."""
-    data = [document.submitted for document in store.items("/rsps/1/rsp")]
+    data = [document.submitted for document in fixtures.stored_responses()]
     return sorted((response["createdDateTime"] % 43200, response["status"]) for response in data)
 
 
@@ -378,7 +378,7 @@ def test_an_aggregator_follows_and_answers_for_each(
     fixtures.run(aggregator, 400)
     answered = [
         (response.submitted["endDeviceLFDI"], response.submitted["status"])
-        for response in store.items("/rsps/1/rsp")
+        for response in fixtures.stored_responses()
     ]
     assert sorted(answered) == sorted(
         [(LFDI, 1), (LFDI, 2), (LFDI, 3), *[(OTHER, status) for status in (1, 1, 2, 2, 3, 3)]]

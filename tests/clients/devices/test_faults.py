@@ -39,7 +39,7 @@ def start(server: None, application: Flask) -> Start:
 def responses() -> list[tuple[int, int]]:
     return sorted(
         (response.submitted["createdDateTime"] % 43200, response.submitted["status"])
-        for response in store.items("/rsps/1/rsp")
+        for response in fixtures.stored_responses()
     )
 
 

@@ -134,7 +134,7 @@ def test_what_is_said_wins_over_what_follows_but_not_over_what_rules() -> None:
 
 
 @pytest.mark.parametrize("event, required, reply", [
-    ({}, "03", "/rsps/1/rsp"), ({"responseRequired": "00"}, "00", None), ({"replyTo": "/x"}, "03", "/x")])
+    ({}, "03", "/rsps/8/rsp"), ({"responseRequired": "00"}, "00", None), ({"replyTo": "/x"}, "03", "/x")])
 def test_an_event_asks_for_responses_and_says_where(
     event: dict[str, Any], required: str, reply: str | None
 ) -> None:
