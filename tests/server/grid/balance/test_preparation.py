@@ -49,3 +49,14 @@ def test_a_turn_ends_after_a_while_and_the_next_goes_on(neighbourhood, monkeypat
     assert preparation.prepare_due() == 2 and len(prepared()) == 2
     assert preparation.prepare_due() == 2 and len(prepared()) == 4
     assert preparation.prepare_due() == 0
+
+
+def test_an_area_that_is_switched_off_gets_no_more(neighbourhood, monkeypatch):
+    """The list of the last look is longer than one slice."""
+    needs(6000.0)
+    areasettings.set_automatic("town", addressing="device")
+    monkeypatch.setattr(preparation, "TOGETHER", 2)
+    monkeypatch.setattr(preparation, "TURN_S", 0.0)
+    assert preparation.prepare_due() == 2
+    areasettings.set_automatic("town", False, addressing="device")
+    assert preparation.prepare_due() == 0 and len(prepared()) == 2
