@@ -6,12 +6,13 @@ from typing import Any, TypedDict
 from server import audit
 from server.devices import aggregators, personaldata
 from server.devices.personaldata import DeviceExport, Erasure, Subject
+from server.operations import devicereports
 from server.operations.declaration import DeviceName, DryRun, Role
 from server.operations.devices import device
 from server.resources import dryrun
 from server.units import Lfdi
 
-GROUPS = (device,)
+GROUPS = devicereports.GROUPS  # the same group, with more operations
 
 
 class ErasedDevice(TypedDict):

@@ -98,6 +98,26 @@ class BatteryStatus(IntEnum):
     NOT_APPLICABLE = 4
 
 
+class InterfaceState(IntEnum):
+    """IPInterface/ifOperStatus (RFC 2863, ifOperStatus)."""
+    UP = 1
+    DOWN = 2
+    TESTING = 3
+    UNKNOWN = 4
+    DORMANT = 5
+    NOT_PRESENT = 6
+    LOWER_LAYER_DOWN = 7
+
+
+class LinkLayer(IntEnum):
+    """LLInterface/linkLayerType."""
+    UNSPECIFIED = 0
+    ETHERNET = 1
+    WIRELESS_LAN = 2
+    WIRELESS_PAN = 3
+    POWER_LINE = 4
+
+
 class TimeQuality(IntEnum):
     """Time/quality: where the time comes from; the lower, the more accurate."""
     EXTERNAL_SOURCE = 3

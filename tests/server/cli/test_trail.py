@@ -45,6 +45,8 @@ CHANGES = {
     "enrol --from": ("{devices}", "device enrol", "2 devices"),
     "device rate": ("one --max-injection 4kW", "device rate", ONE),
     "device update": ("one --profile csip", "device update", ONE),
+    "device configure": ("one --locale en-IE", "device configure", ONE),
+    "device respond": ("one /tp/1/rc/1 --consume-below 0.1 --reduce-above 0.4", "device respond", ONE),
     "device label": ("one feeder=F2 --name uno", "device label", ONE),
     "device move": ("one --aggregator fleet", "device move", f"1 devices to {peers.lfdi(7)}"),
     "device suspend": ("one", "device suspend", ONE),
@@ -137,6 +139,8 @@ LOOKS = {
     "device show": "one",
     "device alarms": "solar",
     "device log": "one",
+    "device network": "one",
+    "device configuration": "one",
     "device export": "one",
     "device export-list": "",
     "device erase --dry-run": "one",
@@ -311,6 +315,7 @@ def make_street(peer: Any) -> None:
     assert device.put("/edev/1/der/1/dercap", "DERCapability", {
         "modesSupported": "00100084", "rtgMaxW": {"multiplier": 0, "value": 5000}, "type": 4}).status == 204
     assert device.post("/edev/1/frq", "FlowReservationRequest", WANTED).status == 201
+    device.put("/edev/1/cfg", "Configuration", {"currentLocale": "en", "userDeviceName": "roof"})
     dercontrols.post("street", {"opModConnect": True}, 600)
     defaultcontrols.set_default("street", {"opModMaxLimW": 5000})
     drevents.create("street", {"DutyCycle": {"normalValue": 50}}, 600, category=1)
