@@ -1,6 +1,10 @@
-"""Ranges of quantities in documents beyond those of their XML types: what no calendar or scale can hold."""
+"""Ranges of values in documents beyond those of their XML types: what no calendar, scale or text can hold.
+
+Texts have as many octets as the words of the schema say, where XML counts characters.
+"""
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,7 +22,8 @@ FIRST = -62_000_000_000  # UTC, s; in the year 5
 
 
 class Range(NamedTuple):
-    """The least and greatest value of a type, and what is wrong with others, to go on from the value.
+    """The least and greatest value of a type, of a text its octets, and what is wrong with others, to go on
+    from the value.
 
     One that does not hold `of_devices` holds of what operators say alone: what devices report is kept as they
     say it, since many say 65535 for what they do not know, and a full battery of 100.5 %.
@@ -41,17 +46,27 @@ RANGES = {
 }
 
 
-def of_type(names: Iterable[str]) -> Range | None:
+_STRING = re.compile(r"String(\d+)")
+
+
+def of_type(names: Iterable[str | None]) -> Range | None:
     """Return the range of a type of the schema by its name and those of the types that it extends; None where
-    it has none."""
-    return next((RANGES[name] for name in names if name in RANGES), None)
+    it has none. String32 and its like have one of octets of UTF-8, by the words of the schema."""
+    for name in filter(None, names):
+        if name in RANGES:
+            return RANGES[name]
+        if match := _STRING.fullmatch(name):
+            return Range(0, int(match[1]), f"is longer than {match[1]} octets of UTF-8. Shorten it.")
+    return None
 
 
-def check(value: int, allowed: Range, element: etree._Element) -> None:
+def check(value: int | str, allowed: Range, element: etree._Element) -> None:
     """Refuse (400) a value out of range, with the line and the path of its element."""
-    if not allowed.least <= value <= allowed.most:
+    size = len(value.encode()) if isinstance(value, str) else value
+    if not allowed.least <= size <= allowed.most:
         path = [above.tag.rpartition("}")[2] for above in (*reversed(list(element.iterancestors())), element)]
-        raise Refused(400, f"line {element.sourceline}: {'/'.join(path)}: {value} {allowed.fault}")
+        shown = repr(value) if isinstance(value, str) else value
+        raise Refused(400, f"line {element.sourceline}: {'/'.join(path)}: {shown} {allowed.fault}")
 
 
 @lru_cache(maxsize=None)

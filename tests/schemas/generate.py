@@ -163,7 +163,9 @@ class _Maker:
         longest = simple.max_length
         if longest is None:
             return text
-        return text[:longest] if self.random.random() < 0.8 else "x" * longest
+        # in octets, as the words of the schema have it
+        cut = text.encode()[:longest].decode(errors="ignore")
+        return cut if self.random.random() < 0.8 else "x" * longest
 
     def anyURI(self, simple: XsdComponent) -> str:
         return self.random.choice(URIS)

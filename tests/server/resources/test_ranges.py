@@ -78,3 +78,30 @@ def test_the_range_of_a_field_is_that_of_its_type():
     ):
         field = schema.type_spec(name).field_at(path)
         assert field is not None and field.range == expected
+
+
+def message(originator: str) -> dict[str, object]:
+    return {"mRID": f"{1:032X}", "creationTime": 1, "interval": {"duration": 1, "start": 1}, "priority": 1,
+            "EventStatus": {"currentStatus": 0, "dateTime": 1, "potentiallySuperseded": False},
+            "originator": originator, "textMessage": "ü" * 500}
+
+
+@pytest.mark.parametrize("text", ["x" * 20, "ü" * 10, "€" * 6 + "xx"])
+def test_a_text_has_as_many_octets_as_its_type_says(text):
+    """The schema's words on String20: in UTF-8, 20 octets, where XML counts characters. A text without a
+    length (xs:string) has any."""
+    assert codec.decode(codec.encode("TextMessage", message(text)))[1]["originator"] == text
+    codec.check_data("TextMessage", message(text))
+
+
+@pytest.mark.parametrize("text", ["ü" * 11, "€" * 7, "x" * 19 + "ü"])
+def test_a_longer_text_is_refused_of_devices_and_of_operators(text):
+    document = codec.encode("TextMessage", message(text))
+    escaped = document.decode().encode("ascii", "xmlcharrefreplace")
+    for body in (document, escaped):
+        with pytest.raises(Refused, match=f"TextMessage/originator: '{text}' is longer than 20 octets of"):
+            codec.decode(body)
+    with pytest.raises(Refused, match="Shorten it"):
+        codec.check_data("TextMessage", message(text))
+    with pytest.raises(Refused, match="Shorten it"):
+        bulkcodec.check_all("TextMessage", [codec.fragment("TextMessage", message(text), WHOLE)])
