@@ -1,6 +1,7 @@
 """`file`: software, credentials and configurations that devices load (IEEE 2030.5-2018, 9.8)."""
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -23,6 +24,7 @@ file = Group("file", """
 GROUPS = (file,)
 File = Annotated[Href, Arg("The file's href, such as /file/1.", metavar="HREF")]
 _PEN_MOST = 2 ** 32 - 1
+_FOLDERS = re.compile(r".*[/\\](?=.)", re.DOTALL)  # of either kind of path, before the name
 
 
 @file.operation("publish", role=Role.ADMINISTRATOR)
@@ -40,6 +42,8 @@ def publish(
     vder: Annotated[str | None, Arg("Only members of this virtual DER.")] = None,
     activate_at: Annotated[Instant | None, Arg(
         "When devices activate it; without it not until `file activate` says so.", option="activate")] = None,
+    name: Annotated[str | None, Arg("What it is called in lists; by default as the file is, without folders.")
+                    ] = None,
     sha256: Annotated[str | None, Arg("What its SHA-256 has to be, 64 hexadecimal digits.")] = None,
 ) -> PublishedFile:
     """Offer a file to devices: all of this maker and model, the members of a virtual DER, or one.
@@ -53,7 +57,7 @@ def publish(
         "type": publishedfiles.file_type(type), "mfID": mf_id, "mfModel": mf_model, "mfVer": mf_ver,
         "mfHwVer": mf_hw_ver, "mfSerNum": mf_ser_num, "activateTime": activate_at,
         "lFDI": None if device is None else enrolment.find(device).lfdi}
-    content = filecontents.add(file.content, file.name, track)
+    content = filecontents.add(file.content, name or _FOLDERS.sub("", file.name), track)
     try:
         return publishedfiles.publish(
             content, {key: value for key, value in said.items() if value is not None}, vder)

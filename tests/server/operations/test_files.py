@@ -36,6 +36,13 @@ def test_it_is_published_with_what_was_said() -> None:
     assert [row["href"] for row in files.list_files()] == ["/file/1"]
 
 
+@pytest.mark.parametrize("typed, name, listed", [
+    ("images/2.1/x1.bin", None, "x1.bin"), (r"C:\images\x1.bin", None, "x1.bin"),
+    ("x1.bin", "X1 of May", "X1 of May"), ("<stdin>", None, "<stdin>")])
+def test_it_is_called_as_the_file_is_without_folders(typed: str, name: str | None, listed: str) -> None:
+    assert files.publish(IMAGE._replace(name=typed), **PRODUCT, name=name)["name"] == listed
+
+
 def test_who_may_load_it_and_what_is_like_it_is_said() -> None:
     virtualders.create("empty")
     assert files.publish(IMAGE, **PRODUCT, vder="empty")["warnings"] == ["no device may load it"]
