@@ -45,6 +45,7 @@ SUMMARIES: Mapping[str, str] = {
     "report": "Results of events, days and months, also as one HTML file.",
     "baseline": "What devices would have drawn without any event.",
     "alarm": "What is wrong: since when, where, and what to do about it.",
+    "approval": "What waits for somebody else's approval.",
     "user": "Who uses the operator interface, and may do what.",
     "token": "What programs show in place of a password.",
     "clock": "Whether the clock of this machine is trusted.",

@@ -9,6 +9,9 @@ OPERATORS = "Operators"
 DECLARATIONS = (
     Setting(name="operator", group=OPERATORS, default="", unit="name",
             help="your name in the audit log, unless --as gives another; empty: your login name"),
+    Setting(name="approval_limit_w", group=OPERATORS, default=0.0, unit="W", least=0, most=1e12,
+            help="power above which an order on whatever virtual DER needs somebody else's approval; 0: none",
+            why="nobody can approve anything before there is a second person"),
     Setting(name="console_host", group=OPERATORS, default="127.0.0.1", unit="address", check=checks.HOST,
             help="addresses on which the operator interface (`console`) listens, separated by commas",
             why="who is on this machine holds the database anyway"),

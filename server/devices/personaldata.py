@@ -18,12 +18,12 @@ import peewee
 from server import clock
 from server.devices import enrolment, identity
 from server.errors import Refused
-from server.models import (AlarmNotice, AlarmRecord, Audience, AuditEntry, Balance, Counter, Device,
+from server.models import (AlarmNotice, AlarmRecord, Approval, Audience, AuditEntry, Balance, Counter, Device,
                            DispatchOrder, Document, ErasedMember, FileContent, FilePart, FileProgress,
                            KeyValue, Measurement, MembershipWork, OperatorSession, OperatorToken,
-                           OperatorUser, Plan, PointEnvelope, QuarterHours, Rate, Reading, ReadingSet,
-                           ResourceChange, ResponseRecord, Series, Share, SignInFailure, Subscription, Table,
-                           ThermalParameters, VirtualDER, tables, vder_audience)
+                           OperatorUser, Plan, PointEnvelope, PowerLimit, QuarterHours, Rate, Reading,
+                           ReadingSet, ResourceChange, ResponseRecord, Series, Share, SignInFailure,
+                           Subscription, Table, ThermalParameters, VirtualDER, tables, vder_audience)
 from server.resources import sql, store
 from server.units import Instant, Lfdi
 
@@ -155,6 +155,8 @@ WITHOUT: dict[type[Table], str] = {
     OperatorUser: "of people who use the operator interface, not of owners of devices",
     OperatorToken: "of these",
     OperatorSession: "of these",
+    Approval: "of what operators asked for on virtual DERs",
+    PowerLimit: "of virtual DERs",
     SignInFailure: "of attempts to be one of these, by hashes of names and addresses",
     ErasedMember: "of devices that were erased, by names that nothing leads back from",
 }

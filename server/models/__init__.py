@@ -38,7 +38,8 @@ from server.models.files import FileContent, FilePart, FileProgress
 from server.models.fleet import (ChargingSession, DefaultBehaviour, DerState, DeviceType, Meter,
                                  Participation, RatingOverride, ThermalParameters, ThermalState)
 from server.models.groups import Membership, MembershipChange, MembershipWork, VirtualDER
-from server.models.operators import OperatorSession, OperatorToken, OperatorUser, SignInFailure
+from server.models.operators import (Approval, OperatorSession, OperatorToken, OperatorUser, PowerLimit,
+                                     SignInFailure)
 from server.models.orders import DispatchOrder, ErasedMember, Share
 from server.models.plans import Balance, Plan
 from server.models.series import Measurement, QuarterHours, Series
@@ -211,14 +212,13 @@ def tables() -> list[type[Table]]:
 
 
 __all__ = [
-    "AlarmNotice", "AlarmRecord",
-    "Audience", "AuditEntry", "Balance", "Block", "BlockCall", "CHUNK", "ChargingSession",
-    "Counter", "DefaultBehaviour", "DerState", "Device", "DeviceType", "DispatchOrder", "Document",
-    "EVERYONE", "ErasedMember", "FileContent", "FilePart", "FileProgress", "JSON", "KeyValue",
-    "Measurement", "Membership", "MembershipChange", "MembershipWork", "Meter", "NOBODY",
-    "OperatorSession", "OperatorToken", "OperatorUser", "Participation", "Plan", "PointEnvelope",
-    "QuarterHours", "Rate", "RatingOverride", "Reading", "ReadingSet", "ResourceChange", "ResponseRecord",
-    "Series", "Share", "SignInFailure", "Subscription", "Table", "ThermalParameters", "ThermalState",
-    "VirtualDER", "among", "check_schema", "chunked", "connect", "db", "discard_connection",
-    "first_statement", "hold_open", "is_postgres", "migrate", "open_database", "pending", "tables",
-    "vder_audience", "vder_of_audience"]
+    "AlarmNotice", "AlarmRecord", "Approval", "Audience", "AuditEntry", "Balance", "Block", "BlockCall",
+    "CHUNK", "ChargingSession", "Counter", "DefaultBehaviour", "DerState", "Device", "DeviceType",
+    "DispatchOrder", "Document", "EVERYONE", "ErasedMember", "FileContent", "FilePart", "FileProgress",
+    "JSON", "KeyValue", "Measurement", "Membership", "MembershipChange", "MembershipWork", "Meter",
+    "NOBODY", "OperatorSession", "OperatorToken", "OperatorUser", "Participation", "Plan",
+    "PointEnvelope", "PowerLimit", "QuarterHours", "Rate", "RatingOverride", "Reading", "ReadingSet",
+    "ResourceChange", "ResponseRecord", "Series", "Share", "SignInFailure", "Subscription", "Table",
+    "ThermalParameters", "ThermalState", "VirtualDER", "among", "check_schema", "chunked", "connect",
+    "db", "discard_connection", "first_statement", "hold_open", "is_postgres", "migrate", "open_database",
+    "pending", "tables", "vder_audience", "vder_of_audience"]

@@ -1,9 +1,10 @@
 """Tables of the people and programs who use the operator interface, and of how they sign in."""
 from __future__ import annotations
 
-from peewee import AutoField, BigIntegerField, BooleanField, ForeignKeyField, IntegerField, TextField
+from peewee import (AutoField, BigIntegerField, BooleanField, DoubleField, ForeignKeyField, IntegerField,
+                    TextField)
 
-from server.models.base import Table
+from server.models.base import JSON, Table
 from server.models.groups import VirtualDER
 
 
@@ -64,3 +65,36 @@ class SignInFailure(Table):
     key = TextField(primary_key=True)
     failures = IntegerField()
     failed_at = BigIntegerField(index=True)
+
+
+class PowerLimit(Table):
+    """Up to which power an order on a virtual DER, or below it, needs nobody else's approval (W)."""
+    vder_id: int
+    vder = ForeignKeyField(VirtualDER, primary_key=True, on_delete="CASCADE")
+    orders_w = DoubleField()
+
+
+class Approval(Table):
+    """An operation that was asked for and needs somebody else's approval.
+
+    `arguments` are those of `operation`; it is done as it was asked before `valid_until`, or never.
+    `signed_in` tells a user from a name on the local command line. `remark` is the reason of whoever decided,
+    or why it could not be done any more.
+    """
+    vder_id: int
+    WAITING, APPROVED, REJECTED, FAILED = "waiting", "approved", "rejected", "failed"
+    id = AutoField()
+    vder = ForeignKeyField(VirtualDER, on_delete="CASCADE")
+    operation = TextField()
+    arguments = JSON()
+    power_w = DoubleField()
+    limit_w = DoubleField()
+    state = TextField(default=WAITING)
+    reason = TextField(default="")
+    requested_by = TextField()
+    signed_in = BooleanField()
+    requested_at = BigIntegerField(index=True)
+    valid_until = BigIntegerField()
+    decided_by = TextField(default="")
+    decided_at = BigIntegerField(null=True)
+    remark = TextField(default="")

@@ -2,16 +2,16 @@
 
 A declaration has a name, typed arguments with unit and range, a role, a dry run, and a typed result.
 
-The command line is made from these declarations. Read `declaration` first. Each of `devices`,
-`virtualders`, `controls`, `dispatch`, `stops`, `drevents`, `messages`, `tariffs`, `reservations`,
+The command line is made from these declarations. Read `declaration` first, then `arguments`. Each of
+`devices`, `virtualders`, `controls`, `dispatch`, `stops`, `drevents`, `messages`, `tariffs`, `reservations`,
 `signals`, `envelopes`, `forecasts`, `plans`, `participation`, `contracts`, `readings`, `files`, `bills`,
 `prepayments`, `mirrors`, `resources`, `subscriptions`, `pollrates`, `reports`, `alarms`, `clockcheck`,
-`users`, `auditlog` and `maintenance` declares the operations on one kind of thing and calls the packages
-below (`devicereports` and `personaldata` more of those on devices). `textfiles` reads files as text,
+`users`, `approvals`, `auditlog` and `maintenance` declares the operations on one kind of thing and calls the
+packages below (`devicereports` and `personaldata` more of those on devices). `textfiles` reads files as text,
 `seriesinput` those of time series, `enrolmentfiles` those of devices, which `bulkenrolment` enrols,
-`elementvalues` the values of elements as people write them (`timetexts` their times), `progress` tells
-interfaces how far long work is,
-`trials` are dry runs, `resulttypes` what the declared type of a result says of a value in it.
+`elementvalues` the values of elements as people write them (`timetexts` their times), `orderedpower` how much
+some order, `progress` tells interfaces how far long work is, `trials` are dry runs, `resulttypes` what the
+declared type of a result says of a value in it.
 """
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ MODULES = {
     "report": "reports",
     "baseline": "reports",
     "alarm": "alarms",
+    "approval": "approvals",
     "user": "users",
     "token": "users",
     "clock": "clockcheck",

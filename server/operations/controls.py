@@ -9,8 +9,9 @@ from server.errors import BadArgument
 from server.grid.controls import dercontrols
 from server.grid.controls.results import (AddedCurve, DerControlDetail, DerControlRow, DerControlSummary,
                                           PostedDerControl, Preview)
-from server.operations import elementvalues
+from server.operations import elementvalues, orderedpower
 from server.operations.declaration import NO_PAIRS, UINT32, Arg, DeviceName, DryRun, Group, Role, VderName
+from server.operators.approvals import WaitingApproval
 from server.resources.codes import ALL_RESPONSES, DEVICE_RESPONSES, DERCurveType
 from server.units import Href, Instant, Seconds, SecondsExact
 
@@ -32,7 +33,7 @@ Description = Annotated[str, Arg("A description that devices get.")]
 Ended = Annotated[bool, Arg("Also those that have ended.")]
 
 
-@control.operation("post", role=Role.OPERATOR, in_subtree=True)
+@control.operation("post", role=Role.OPERATOR, in_subtree=True, power=orderedpower.of_control)
 def post(
     vder: VderName,
     modes: Annotated[Mapping[str, str], Arg(metavar="MODE=VALUE...")],
@@ -52,7 +53,7 @@ def post(
         "Sum of 1 (received), 2 (specific responses), 4 (customer).", least=0,
         most=ALL_RESPONSES)] = DEVICE_RESPONSES,
     dry_run: DryRun = False,
-) -> PostedDerControl:
+) -> PostedDerControl | WaitingApproval:
     """Post a DERControl: MODE=VALUE …, such as opModMaxLimW=50% or opModConnect=no."""
     return dercontrols.post(
         vder, elementvalues.data("DERControlBase", modes), duration_s, start, ramp_s=ramp_s,

@@ -22,113 +22,29 @@ lists and counts goes through `server.scopes`.
 from __future__ import annotations
 
 import inspect
-import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from functools import cached_property
-from pathlib import Path
-from types import MappingProxyType, NoneType, UnionType
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 from server.errors import BadArgument
-from server.operations import textfiles
-from server.operators.roles import Role as Role  # declarations need it
-from server.units import SUFFIXES, Meaning
+from server.operations.arguments import INT32, UINT32, YEAR_2200, Arg, Argument, UploadedFile, argument_of
+from server.operators.roles import Role
 
+if TYPE_CHECKING:
+    from server.models import VirtualDER
+    from server.operators.approvals import WaitingApproval
+
+__all__ = ["DRY_RUN", "INT32", "NO_PAIRS", "UINT32", "YEAR_2200", "Arg", "Argument", "DeviceName", "DryRun",
+           "Group", "Operation", "Reason", "Role", "UploadedFile", "VderName"]
 F = TypeVar("F", bound=Callable[..., Any])
-INT32, UINT32 = 2 ** 31 - 1, 2 ** 32 - 1
-YEAR_2200 = 7_258_118_400  # instants beyond it, or before 1970, are typing errors
-# The range of a unit or, where it has none, of a type: what every database and the standard can hold.
-RANGES: Mapping[Any, tuple[float, float]] = {
-    "instant": (0, YEAR_2200), "s": (0, UINT32), int: (-INT32, INT32), float: (-1e12, 1e12)}
-
-
-class UploadedFile(NamedTuple):
-    """A file that comes with a call: its name, for messages, and its bytes."""
-    name: str
-    content: bytes
-
-    def text(self) -> str:
-        """The content as text, see `textfiles`. Refused (400) where it is none."""
-        return textfiles.decode(self.content, self.name)
-
-
-@dataclass(frozen=True)
-class Arg:
-    """What is said of an argument beside its type.
-
-    `least` and `most` are inclusive and in the argument's unit. `option` is its name on the command line
-    (several: `n/lines`) where that is not the parameter's own name without the unit. `choices` are the values
-    of a text. A `secret` is typed unseen, and stands on no command line and in no log.
-    """
-    help: str = ""
-    least: float | None = None
-    most: float | None = None
-    choices: Collection[str] = ()
-    option: str = ""
-    metavar: str = ""
-    secret: bool = False
-
-
 NO_PAIRS: Mapping[str, str] = MappingProxyType({})
 DRY_RUN = "dry_run"
 DryRun = Annotated[bool, Arg("Show what would be done, with warnings; change nothing.")]
 Reason = Annotated[str, Arg("Why, for the audit log.")]
 VderName = Annotated[str, Arg("A virtual DER's name or number.", metavar="VDER")]
 DeviceName = Annotated[str, Arg("A device's LFDI, SFDI, number or name.", metavar="DEVICE")]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Argument:
-    """An argument of an operation, as every interface needs it."""
-    name: str
-    kind: type
-    meaning: Meaning | None
-    many: bool
-    optional: bool
-    positional: bool
-    default: Any
-    arg: Arg
-    choices: tuple[str, ...]
-
-    @property
-    def required(self) -> bool:
-        return self.default is inspect.Parameter.empty
-
-    @property
-    def unit(self) -> str:
-        return self.meaning.unit if self.meaning else ""
-
-    @property
-    def range(self) -> tuple[float, float]:
-        """The least and the greatest value of a number."""
-        least, most = RANGES.get(self.unit, RANGES.get(self.kind, (-math.inf, math.inf)))
-        return (least if self.arg.least is None else self.arg.least,
-                most if self.arg.most is None else self.arg.most)
-
-    @property
-    def option(self) -> str:
-        """The name on the command line, without dashes: the value names its unit (90s, 5kW), so the name need
-        not."""
-        return self.arg.option or self.name.removesuffix(SUFFIXES.get(self.unit, "")).replace("_", "-")
-
-    def check(self, value: Any) -> None:
-        """Raise BadArgument where a value is out of range or none of the choices."""
-        if value is None:
-            if not self.optional:
-                raise BadArgument(self.name, "a value is needed")
-            return
-        for item in value if self.many and self.kind is not dict else [value]:
-            self._check_item(item)
-
-    def _check_item(self, value: Any) -> None:
-        if self.choices and value not in self.choices:
-            raise BadArgument(self.name, f"{value!r} is not one of {', '.join(self.choices)}")
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            least, most = self.range
-            if not least <= value <= most:
-                raise BadArgument(self.name, f"{value:.15g} is not between {least:.15g} and {most:.15g}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +59,7 @@ class Operation:
     confirm: str
     without_database: str
     in_subtree: bool
+    power: Callable[[Mapping[str, Any]], tuple[VirtualDER, float]] | None
 
     @cached_property
     def arguments(self) -> tuple[Argument, ...]:
@@ -151,7 +68,7 @@ class Operation:
         if self.changes and not self.tries_itself:
             parameters.append(inspect.Parameter(DRY_RUN, inspect.Parameter.KEYWORD_ONLY, default=False))
         hints = {DRY_RUN: DryRun, **self._hints}
-        return tuple(_argument(parameter, hints[parameter.name]) for parameter in parameters)
+        return tuple(argument_of(parameter, hints[parameter.name]) for parameter in parameters)
 
     @property
     def result(self) -> Any:
@@ -187,11 +104,20 @@ class Operation:
                 argument.check(values[argument.name])
             elif argument.required:
                 raise BadArgument(argument.name, "a value is needed")
-        if not values.get(DRY_RUN) or self.tries_itself:
+        if not values.get(DRY_RUN):
+            return self._waiting(values) or self._call(values)
+        if self.tries_itself:
             return self._call(values)
         from server.operations.trials import trial  # which loads the store
         with trial():
             return self._call(values)
+
+    def _waiting(self, values: Mapping[str, Any]) -> WaitingApproval | None:
+        """Have it wait where somebody else has to approve it first."""
+        if self.power is None:
+            return None
+        from server.operators import approvals  # which few operations need
+        return approvals.ask(self, values)
 
     def question(self, values: Mapping[str, Any]) -> str:
         """Return what to ask before it is done, with the values in it; "" where nothing is to be asked."""
@@ -229,13 +155,17 @@ class Group:
     parent: str = ""
 
     def operation(self, name: str, *, role: Role, confirm: str = "",
-                  without_database: str = "", in_subtree: bool = False) -> Callable[[F], F]:
+                  without_database: str = "", in_subtree: bool = False,
+                  power: Callable[[Mapping[str, Any]], tuple[VirtualDER, float]] | None = None
+                  ) -> Callable[[F], F]:
         """Declare a function as an operation; the function itself stays as it is.
 
         `confirm` is the question that interfaces ask first, with names of arguments in braces. An interface
         with nobody to answer refuses, unless the answer came with the call (`--yes`).
         `without_database` is an argument with which the operation needs no database. `in_subtree` is whether
-        somebody may do it whose rights end at a virtual DER.
+        somebody may do it whose rights end at a virtual DER. `power` returns, for the values of a call, the
+        virtual DER and the power in W that it would order: above a limit it waits for somebody else's
+        approval, and the result is a WaitingApproval.
         """
         def declare(function: F) -> F:
             self.operations[name] = Operation(
@@ -245,6 +175,7 @@ class Group:
                 confirm=confirm,
                 without_database=without_database,
                 in_subtree=in_subtree,
+                power=power,
             )
             return function
         return declare
@@ -259,38 +190,3 @@ class Group:
         yield from self.operations.values()
         for group in self.groups.values():
             yield from group.walk()
-
-
-def _argument(parameter: inspect.Parameter, hint: Any) -> Argument:
-    """An argument from its annotation, from the outside in: Annotated, None, Sequence."""
-    extras: list[Any] = []
-    optional = many = False
-    while True:
-        origin, inner = get_origin(hint), get_args(hint)
-        if origin is Annotated:
-            extras += hint.__metadata__
-            hint = inner[0]
-        elif origin in (Union, UnionType):
-            optional, hint = True, next(member for member in inner if member is not NoneType)
-        elif origin is Sequence:
-            many, hint = True, inner[0]
-        else:
-            break
-    choices: tuple[str, ...] = ()
-    if origin is Literal:
-        choices, hint = inner, str
-    arg = next((extra for extra in extras if isinstance(extra, Arg)), Arg())
-    kind = dict if origin is Mapping else hint
-    if kind not in (str, int, float, bool, dict, date, Path, UploadedFile):
-        raise TypeError(f"{parameter.name}: {hint} is not a type of an argument")
-    return Argument(
-        name=parameter.name,
-        kind=kind,
-        meaning=next((extra for extra in extras if isinstance(extra, Meaning)), None),
-        many=many or kind is dict,
-        optional=optional,
-        positional=parameter.kind is not inspect.Parameter.KEYWORD_ONLY,
-        default=parameter.default,
-        arg=arg,
-        choices=choices or tuple(arg.choices),
-    )

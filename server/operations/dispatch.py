@@ -1,8 +1,9 @@
 """`dispatch`: orders on virtual DERs, and what came of them."""
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from server.errors import BadArgument
 from server.grid.dispatch import orderchanges, ordercreation, orderoverride, orders
@@ -13,10 +14,12 @@ from server.grid.dispatch.results import CreatedOrder, OrderSummary, RecordedSha
 from server.grid.dispatch.sharing import POLICIES
 from server.grid.reports import orderprogress
 from server.grid.reports.results import OrderDetail
+from server.models import VirtualDER
 from server.models.pages import Pages
-from server.operations import progress
+from server.operations import orderedpower, progress
 from server.operations.controls import HOUR_S, CancelAt, CancelReason, OptionalVder, Randomized, Start
 from server.operations.declaration import Arg, DryRun, Group, Reason, Role, VderName
+from server.operators.approvals import WaitingApproval
 from server.units import Percent, Seconds, SecondsExact, Vars, Watts, WattsPerSecond
 
 dispatch = Group("dispatch", """
@@ -33,7 +36,18 @@ _QUANTITY_ARGUMENTS = {
 OrderNumber = Annotated[int, Arg("The order's number.", metavar="ORDER")]
 
 
-@dispatch.operation("order", role=Role.OPERATOR, in_subtree=True)
+def _of_order(values: Mapping[str, Any]) -> tuple[VirtualDER, Watts]:
+    """The power of an order, which is tried for that."""
+    tried: Any = order(**{**values, "dry_run": True})
+    return orderedpower.of_created(tried)
+
+
+def _of_override(values: Mapping[str, Any]) -> tuple[VirtualDER, Watts]:
+    tried: Any = override(**{**values, "dry_run": True})
+    return orderedpower.of_created(tried)
+
+
+@dispatch.operation("order", role=Role.OPERATOR, in_subtree=True, power=_of_order)
 def order(
     vder: VderName,
     *,
@@ -70,11 +84,12 @@ def order(
         "become equal, in turn, or tier by tier.", choices=tuple(POLICIES))] = "headroom",
     reason: Reason = "",
     dry_run: DryRun = False,
-) -> CreatedOrder:
+) -> CreatedOrder | WaitingApproval:
     """Order one quantity of a virtual DER. Power is positive for injection, active and reactive.
 
     An order that would break an import or export limit over its members is clipped, and it is said by how
-    much; an administrator may override that.
+    much; an administrator may override that. One of more power than a person may order alone waits for
+    somebody else's approval (see `approval`).
     """
     quantity, value = single_quantity({
         "watts": delta_w, "target": target_w, "percent": percent, "limit": limit_percent,
@@ -112,13 +127,13 @@ def _excited(power_factor: float | None, excitation: str | None) -> float | None
     return -power_factor if excitation == "under" else power_factor
 
 
-@dispatch.operation("override", role=Role.ADMINISTRATOR)
+@dispatch.operation("override", role=Role.ADMINISTRATOR, power=_of_override)
 def override(
     order: OrderNumber,
     *,
     reason: Reason = "",
     dry_run: DryRun = False,
-) -> CreatedOrder:
+) -> CreatedOrder | WaitingApproval:
     """Order all that was asked by an order which limits of virtual DERs have clipped, over these limits. It
     needs a reason."""
     return orderoverride.override_order(
@@ -149,13 +164,13 @@ def shares(order: OrderNumber) -> Pages[RecordedShare]:
     return orders.list_shares(order)
 
 
-@dispatch.operation("extend", role=Role.OPERATOR, in_subtree=True)
+@dispatch.operation("extend", role=Role.OPERATOR, in_subtree=True, power=orderedpower.of_recorded)
 def extend(
     order: OrderNumber,
     *,
     duration_s: Annotated[Seconds, Arg("How much longer.", option="by")],
     reason: Reason = "",
-) -> OrderSummary:
+) -> OrderSummary | WaitingApproval:
     """Extend an order: the same is ordered again, from its end on."""
     return orderchanges.extend(order, duration_s, reason)
 

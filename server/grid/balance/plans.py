@@ -11,7 +11,7 @@ from typing import Any
 from server import actors, audit, clock, scopes
 from server.errors import Refused
 from server.grid.balance.results import PlanDetail, PlanDifference, PlanState, PlanStep, PlanSummary
-from server.grid.groups import activeareas, virtualders
+from server.grid.groups import activeareas, powerlimits, virtualders
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.optimisation.balanceproblem import ClusterSchedule
 from server.grid.optimisation.clusters import BATTERY, SESSION, THERMAL, Labels
@@ -219,7 +219,7 @@ def approve(number: int) -> PlanSummary:
         if plan.state != Plan.DRAFT:
             raise Refused(409, f"plan {number} is {plan.state}, no draft")
         operator = actors.who()
-        if operator == plan.requested_by:
+        if actors.same_person(operator, plan.requested_by):
             raise Refused(409, f"plan {number} was made by {operator}: a second person approves it")
         plan.state, plan.approved_by = Plan.APPROVED, operator
         plan.save()
@@ -242,6 +242,7 @@ def publish(number: int) -> PlanSummary:
             raise Refused(409, f"plan {number} is {plan.state}")
         if balance.approval and plan.state != Plan.APPROVED:
             raise Refused(409, f"plan {number} waits for a second person: plan approve {number}")
+        _check_power(plan)
         if clock.now() >= _end(plan):
             raise Refused(409, f"plan {number} is over")
         in_force = find_plan(balance.plan_id) if balance.plan_id is not None else None
@@ -251,6 +252,17 @@ def publish(number: int) -> PlanSummary:
             )
         activeareas.check_sole(plan.vder, clock.now())
         return describe(enforce(balance, plan))
+
+
+def _check_power(plan: Plan) -> None:
+    """Refuse (409) a plan of more power than one person may order alone, until another has approved it."""
+    if plan.state == Plan.APPROVED or actors.actor() is None or not powerlimits.has_any():
+        return
+    totals = np.sum([np.array(values) for values in injection_targets(plan).values()], axis=0)
+    power_w, limit_w = float(np.max(np.abs(totals), initial=0.0)), powerlimits.of(plan.vder)
+    if power_w > limit_w:
+        raise Refused(409, f"plan {plan.id} orders up to {power_w:.0f} W; more than {limit_w:.0f} W "
+                           f"needs a second person: plan approve {plan.id}")
 
 
 def enforce(balance: Balance, plan: Plan) -> Plan:

@@ -139,6 +139,15 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("signal publish", "town", ""),
     ("responses", "", ""),
     ("readings", "d1", ""),
+    ("vder update", "homes --export-limit inf", ""),
+    ("approval limit", "homes --orders 1W", ""),
+    ("approval limits", "", ""),
+    ("dispatch order", "homes --target 500 --start +3h --duration 10m", ""),
+    ("dispatch order", "homes --target 700 --start +4h --duration 10m", ""),
+    ("approval list", "", ""),
+    ("approval approve", "1", ""),
+    ("approval reject", "2", ""),
+    ("approval limit", "homes --orders inf", ""),
     ("user create", "kate --role operator --vder town --password-stdin", "a window over the yard"),
     ("user list", "", ""),
     ("user show", "kate", ""),
@@ -207,7 +216,7 @@ COMMANDS: list[tuple[str, str, str]] = [
 ]
 DECLARED = {operation.name: operation for operation in declared()}
 LINES = {"audit export"}  # prints an object a line
-WHO = {"plan approve": ("--as", "somebody else")}
+WHO = dict.fromkeys(("plan approve", "approval approve"), ("--as", "somebody else"))
 PROCESSES = ("plan run town", "vder list")  # also as processes that begin with nothing
 
 

@@ -28,7 +28,7 @@ from server.grid.dispatch import stops
 from server.grid.fleet import contracts, participation, publishedfiles
 from server.grid.groups import virtualders
 from server.grid.series import signals
-from server.models import AlarmRecord, AuditEntry, DispatchOrder, Plan, VirtualDER
+from server.models import AlarmRecord, Approval, AuditEntry, DispatchOrder, Plan, VirtualDER
 from server.operations.declaration import Operation, Role
 from server.operators import local, tokens, users
 from server.resources import filecontents, store
@@ -122,6 +122,8 @@ CHANGES = {
     "resource delete": ("/msg/1 --yes", "resource delete", "/msg/1"),
     "alarm ack": ("{alarm}", "alarm ack", "alarm {alarm}, quota, device 1"),
     "subscription end": ("/edev/1/sub/1", "subscription end", "/edev/1/sub/1"),
+    "approval limit": ("street --orders 5kW", "approval limit", "street"),
+    "approval reject": ("{approval}", "approval decide", "street approval {approval}"),
     "user create": ("ann --role viewer", "user create", "ann"),
     "user update": ("kate --role approver", "user update", "kate"),
     "user disable": ("kate", "user update", "kate"),
@@ -168,6 +170,8 @@ LOOKS = {
     "responses": "",
     "alarm list": "",
     "alarm conditions": "",
+    "approval list": "",
+    "approval limits": "",
     "user list": "",
     "user show": "kate",
     "token list": "",
@@ -236,7 +240,8 @@ LOOKS = {
 # Processes, which are no change of state, files of certificates, which have no database, and copies of a
 # whole database (see test_backup).
 APART = {"serve", "work", "console", "init", "check", "demo", "backup", "restore", "move", "certs dev",
-         "certs device", "certs show", "certs verify", "certs revoke", "clock accept"}
+         "certs device", "certs show", "certs verify", "certs revoke", "clock accept",
+         "approval approve"}  # which leaves two entries: see test_approvals
 
 PLAN = {**{name: [] for name in ("dispatch_groups", "names", "kind", "group", "power", "energy", "exceeded")},
         **{name: [0.0] * 4 for name in ("imbalance", "before", "net", "curtailed")}}
@@ -339,6 +344,9 @@ def make_street(peer: Any) -> None:
     device.post("/mup", "MirrorUsagePoint", {"mRID": "AA", "deviceLFDI": peers.lfdi(1), "roleFlags": "0002",
                                              "serviceCategoryKind": 0, "status": 1})
     tariffs.set_price("street", 0.25, NOON + 86400)
+    Approval.create(vder=virtualders.find("street"), operation="dispatch order", power_w=2.0, limit_w=1.0,
+                    arguments={"vder": "solar", "limit_percent": 30.0, "duration_s": 600},
+                    requested_by="bob", signed_in=False, requested_at=NOON, valid_until=NOON + 900)
     make_halted(peer)
 
 
@@ -357,6 +365,7 @@ def filled(words: str, folder: Path) -> str:
         alarm=AlarmRecord.get().id,
         next=DispatchOrder.select(fn.max(DispatchOrder.id)).scalar() + 1,
         plan=plan,
+        approval=Approval.get().id,
         next_plan=plan + 1,
     )
 
@@ -394,7 +403,8 @@ def test_any_other_verb_leaves_the_state_as_it_was(run: Typed, verb: str, tmp_pa
 
 
 # Operations that change something and leave no entry, or only sometimes.
-ALSO = {"clock accept": "--yes", "device export": "one", "device export-list": "",
+ALSO = {"approval approve": "{approval}", "clock accept": "--yes", "device export": "one",
+        "device export-list": "",
         "history roll": "--from 2025-06-15T11:00", "reindex": ""}
 DRY_RUNS = {**{verb: words for verb, (words, *_) in CHANGES.items()}, **ALSO}
 

@@ -19,9 +19,9 @@ from server.errors import Refused
 from server.grid.balance import plans
 from server.grid.controls import dercontrols, drevents, messages
 from server.grid.fleet import contracts, participation
-from server.grid.groups import virtualders
+from server.grid.groups import powerlimits, virtualders
 from server.grid.series import signals
-from server.models import Document
+from server.models import Approval, Document
 from server.operations.declaration import Operation
 from server.operators import authorisation
 from server.operators.principals import Principal
@@ -62,13 +62,15 @@ WITHIN: dict[str, dict[str, Any]] = {
     "report nonresponders": {"vder": "{vder}"},
     "baseline compute": {"name": "{device}", "start": NOON - 3600, "end": NOON},
     "baseline show": {"order": "{order}"},
+    "approval list": {}, "approval limits": {}, "approval approve": {"number": "{approval}"},
+    "approval reject": {"number": "{approval}"},
 }
 # The same without a name lists all that is visible.
 OPTIONAL = {name for name, values in WITHIN.items()
             if {"vder", "area"} & values.keys() and not any(
                 argument.required for argument in ALL[name].arguments)} | {"responses"}
 # Refused with one's own too, for reasons of their own.
-NOT_NOW = {"report bill": "price"}
+NOT_NOW = {"report bill": "price", "approval approve": "cannot be done any more"}
 PLAN = {**{name: [] for name in ("dispatch_groups", "names", "kind", "group", "power", "energy", "exceeded")},
         **{name: [0.0] * 4 for name in ("imbalance", "before", "net", "curtailed")}}
 INVERTER = {"modesSupported": "00100084", "rtgMaxW": {"multiplier": 0, "value": 5000}, "type": 4}
@@ -91,6 +93,10 @@ def make_town(peer: Callable[[int], peers.Peer]) -> None:
         messages.send(vder, f"{vder} storm", 600)
         signals.put(vder, "imbalance", [1000.0] * 96, NOON, 900)
         plans.save(plans.balance_of(virtualders.find(vder)).vder, NOON, 900, PLAN, requested_by=vder)
+        powerlimits.put(vder, 1e6)
+        Approval.create(vder=virtualders.find(vder), operation="control post", power_w=2e6, limit_w=1e6,
+                        arguments={"vder": vder, "modes": {}, "duration_s": 60}, requested_by=vder,
+                        signed_in=False, requested_at=NOON, valid_until=NOON + 900)
         alarms.raise_alarm("untimely reading", f"device {number}", device)
     create_order("town", 600, NOON + 30, limit=60.0)
     for device in ("norbert", "suleika"):
@@ -104,6 +110,7 @@ def href(kind: str, vder: str) -> str:
 
 def part(vder: str, device: str, number: int) -> Part:
     return {"vder": vder, "device": device, "order": number, "plan": number,
+            "approval": number,
             "control": href("DERControl", vder), "event": href("EndDeviceControl", vder),
             "message": href("TextMessage", vder)}
 
