@@ -53,7 +53,8 @@ KINDS = {
         "(`counterpoise device list`)."),
     "responses": AlarmKind(
         Severity.WARNING,
-        "See who does not answer: `counterpoise report nonresponders`."),
+        "See who does not answer: `counterpoise report nonresponders`, and `counterpoise trace DEVICE` of "
+        "one of them."),
     "certificate": AlarmKind(
         Severity.CRITICAL, "Renew it, put it in the place of the old one, and send SIGHUP to the server."),
     "device certificate": AlarmKind(

@@ -15,6 +15,7 @@ SUMMARIES: Mapping[str, str] = {
     "move": "Move the database to another, and verify it.",
     "enrol": "Enrol a device, or all devices of a file.",
     "device": "Look at and change enrolled devices.",
+    "trace": "What a device last asked, and how it was answered.",
     "vder": "Group DERs into virtual DERs.",
     "control": "Post controls in the standard's own modes.",
     "preview": "Show which control a device follows, and why.",

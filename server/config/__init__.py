@@ -1,8 +1,8 @@
 """Settings: what there is to set, where values come from, and what is refused.
 
 Read `setting` (the record of one setting), `checks` (rules for texts: URL, address, time zone),
-`declarations`, with `alarmdeclarations` and `operatordeclarations` (every setting, once), `sources` (file,
-environment, command line), `contradictions` (settings that do not fit each other).
+`declarations`, with `monitoringdeclarations` and `operatordeclarations` (every setting, once), `sources`
+(file, environment, command line), `contradictions` (settings that do not fit each other).
 """
 from __future__ import annotations
 

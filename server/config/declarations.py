@@ -1,14 +1,14 @@
 """Every setting, once: name, default, unit, range, help, and the reason of a default that is not evident."""
 from __future__ import annotations
 
-from server.config import alarmdeclarations, checks, operatordeclarations
+from server.config import checks, monitoringdeclarations, operatordeclarations
 from server.config.setting import Setting
 
 STORE, DEVICE_INTERFACE, CERTIFICATES = "Store", "Device interface", "Certificates and proxies"
 QUOTAS, NOTIFICATIONS = "Quotas of a device", "Notifications"
 DEVICES, BALANCE = "What devices are told", "Balance"
 PRICES = "Prices of the balance"
-PLAUSIBILITY, LOGGING, CLOCK = "Plausibility", "Logging", "Clock"
+PLAUSIBILITY, CLOCK = "Plausibility", "Clock"
 MINUTE, HOUR, DAY, WEEK = 60, 3600, 86400, 604_800  # s
 CENTURY = 36_500  # days
 PER_KWH, PER_KW = "money per kWh", "money per kW"
@@ -284,16 +284,9 @@ _DECLARATIONS = (
             help="how many times the rating of its DER a reading may be; more is kept and not used",
             why="inverters exceed their rating for a short time, and some report a lower one than they have"),
 
-    Setting(name="log_level", group=LOGGING, default="warning", unit="level",
-            choices=("debug", "info", "warning", "error", "critical"),
-            help="least severe level that is logged"),
-    Setting(name="log_format", group=LOGGING, default="text", unit="format", choices=("text", "json"),
-            help="format of the log: text for people, json (one object on each line) for programs"),
-    Setting(name="access_log", group=LOGGING, default=False, unit="yes/no",
-            help="each request of a device is logged at any level: who, what, answer"),
-
     Setting(name="clock", group=CLOCK, default="", unit="pace", check=checks.PACE,
             help="pace of the clock in demonstrations, 60x for sixty times as fast; empty: system clock"),
 )
 
-SETTINGS: dict[str, Setting] = {row.name: row for row in (*_DECLARATIONS, *alarmdeclarations.DECLARATIONS)}
+SETTINGS: dict[str, Setting] = {
+    row.name: row for row in (*_DECLARATIONS, *monitoringdeclarations.DECLARATIONS)}

@@ -19,10 +19,10 @@ from server import clock
 from server.devices import enrolment, identity
 from server.errors import Refused
 from server.models import (AlarmNotice, AlarmRecord, Approval, Audience, AuditEntry, Balance, Counter, Device,
-                           DispatchOrder, Document, ErasedMember, FileContent, FilePart, FileProgress,
-                           KeyValue, Measurement, MembershipWork, OperatorSession, OperatorToken,
-                           OperatorUser, Plan, PointEnvelope, PowerLimit, QuarterHours, Rate, Reading,
-                           ReadingSet, ResourceChange, ResponseRecord, Series, Share, SignInFailure,
+                           DeviceTrace, DispatchOrder, Document, ErasedMember, Exchange, FileContent,
+                           FilePart, FileProgress, KeyValue, Measurement, MembershipWork, OperatorSession,
+                           OperatorToken, OperatorUser, Plan, PointEnvelope, PowerLimit, QuarterHours, Rate,
+                           Reading, ReadingSet, ResourceChange, ResponseRecord, Series, Share, SignInFailure,
                            Subscription, Table, ThermalParameters, VirtualDER, tables, vder_audience)
 from server.resources import sql, store
 from server.units import Instant, Lfdi
@@ -131,6 +131,8 @@ HOLDINGS = (
     Holding(Subscription, lambda about: Subscription.lfdi == about.lfdi),
     Holding(ResourceChange, lambda about: ResourceChange.audience == about.lfdi),
     Holding(AlarmRecord, _alarms),
+    Holding(Exchange, lambda about: Exchange.lfdi == about.lfdi),
+    Holding(DeviceTrace, lambda about: DeviceTrace.lfdi == about.lfdi),
     Holding(PointEnvelope, lambda about: PointEnvelope.vder == about.vder),
     Holding(ThermalParameters, lambda about: ThermalParameters.vder == about.vder),
     Holding(DispatchOrder, lambda about: DispatchOrder.vder == about.vder),

@@ -4,5 +4,5 @@ Read `listen`, `worker` and `admission` (address, processes, threads; `startup` 
 `message` and `tls` (one connection), `trust`, `revocation` and `proxy` (which certificates are accepted),
 `alerts` and `refusals` (the log of those that are not), `credentials` (what is read of them), `app` and
 `views` (from a request to the one view), `filetransfers` (the bytes of files), `answers` (what goes out), and
-`background` (what is written beside requests).
+`background` (what is written beside requests, with `requestcounts`).
 """

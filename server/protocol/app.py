@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from server import alarms, diskspace, logs
 from server.config import settings
-from server.devices import identity, lastcontact
+from server.devices import exchanges, identity, lastcontact
 from server.errors import Refused
 from server.functionsets import selflog
 from server.models import Device, check_schema, discard_connection, first_statement
@@ -63,6 +63,7 @@ class DeviceInterface(Flask):
         try:
             started = time.perf_counter()
             answer = _answer(request)
+            exchanges.record(environ, answer.status, answer.size, started, request.refusal, answer.body)
             if settings.access_log:
                 _log_access(answer, time.perf_counter() - started, request.refusal)
         finally:

@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable
 
 from server import clock, logs, timekeeping
-from server.devices import endingcertificates, lastcontact
+from server.devices import endingcertificates, exchanges, lastcontact, processes
 from server.models import discard_connection
 from server.models.unavailable import DATABASE_ERRORS, reason
 from server.monitoring import notices, presence
+from server.protocol import requestcounts
 
 INTERVAL_S = 5  # of the clock
 _LEAST_S = 0.1  # of the system's clock, however fast that of the program goes
@@ -28,6 +29,8 @@ def start() -> None:
 
 
 def _start_thread() -> None:
+    for module in (exchanges, requestcounts, processes):
+        module.forget()  # what another process has told already
     threading.Thread(target=_run, name="background", daemon=True).start()
 
 
@@ -55,9 +58,18 @@ def _watch_worker() -> None:
         notices.deliver_due()
 
 
+def _write_exchanges() -> None:
+    """Count what requests noted, and write what somebody wants of it."""
+    noted = exchanges.drain()
+    requestcounts.count(noted)
+    exchanges.keep(noted)
+    requestcounts.tell()
+
+
 TASKS: dict[str, Callable[[], None]] = {
     "writing last contacts": lastcontact.flush,
     "following the clock": _follow_clock,
     "telling of certificates": endingcertificates.flush,
+    "writing exchanges and counts": _write_exchanges,
     "watching the worker": _watch_worker,
 }

@@ -21,7 +21,7 @@ from OpenSSL import SSL
 from server import logs
 from server.devices import endingcertificates
 from server.devices.identity import PEER, Peer
-from server.protocol import refusals
+from server.protocol import refusals, requestcounts
 from server.protocol.admission import Admission
 from server.protocol.alerts import Faults
 from server.protocol.message import (ENVIRON, HttpRequest, Incoming, Outgoing, Streamed, Unacceptable, error,
@@ -114,6 +114,7 @@ class Connection:
         self.lfdi = peer.lfdi
         self.listener.authenticated(self)
         endingcertificates.note(peer)
+        requestcounts.handshake()
         return channel
 
     def _serve(self, channel: PlainChannel) -> Waits[None]:

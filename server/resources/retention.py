@@ -199,6 +199,10 @@ RULES = (
     Rule(what="plans", days=lambda: settings.plan_days, remove=_delete("plan", "id"),
          select="SELECT id FROM plan WHERE start < ? AND start + steps * step_s < ? "
                 "AND NOT EXISTS (SELECT 1 FROM balance b WHERE b.plan_id = plan.id) ORDER BY start"),
+    Rule(what="exchanges", days=lambda: settings.trace_days, remove=_delete("exchange", "id"),
+         select="SELECT id FROM exchange WHERE at < ? ORDER BY at"),
+    Rule(what="traces", days=lambda: settings.trace_days, remove=_delete("device_trace", "lfdi"),
+         select="SELECT lfdi FROM device_trace WHERE until < ? AND asked_at < ? ORDER BY lfdi"),
     Rule(what="alarms", days=lambda: settings.alarm_days, remove=_delete("alarm_record", "id"),
          select="SELECT id FROM alarm_record WHERE cleared_at < ? ORDER BY cleared_at"),
 )

@@ -20,7 +20,7 @@ from server.cli import audit as audit_table
 from server.cli import common, main
 from server.cli.reference import declared
 from server.config import settings
-from server.devices import enrolment, lastcontact
+from server.devices import enrolment, lastcontact, traces
 from server.grid.balance import plans
 from server.grid.controls import defaultcontrols, dercontrols, drevents, messages, operatingenvelopes, tariffs
 from server.grid.customers import prepaychanges
@@ -120,6 +120,8 @@ CHANGES = {
     "resource post": ("/msg {message_program}", "resource post", "/msg/3"),
     "resource put": ("/msg/1 {message_program}", "resource put", "/msg/1"),
     "resource delete": ("/msg/1 --yes", "resource delete", "/msg/1"),
+    "device trace on": ("one --for 5m", "device trace", ONE),
+    "device trace off": ("two", "device trace", TWO),
     "alarm ack": ("{alarm}", "alarm ack", "alarm {alarm}, quota, device 1"),
     "subscription end": ("/edev/1/sub/1", "subscription end", "/edev/1/sub/1"),
     "approval limit": ("street --orders 5kW", "approval limit", "street"),
@@ -169,6 +171,7 @@ LOOKS = {
     "ev sessions": "",
     "responses": "",
     "alarm list": "",
+    "trace": "one",
     "alarm conditions": "",
     "approval list": "",
     "approval limits": "",
@@ -327,6 +330,7 @@ def make_street(peer: Any) -> None:
     assert device.post("/edev/1/sub", "Subscription", {
         "subscribedResource": "/derp", "encoding": 0, "level": "+S1", "limit": 1,
         "notificationURI": "https://10.0.0.1/n"}).status == 201
+    traces.switch("two", 900)
     alarms.raise_alarm("quota", "device 1", "17 requests, 16 are allowed")
     lastcontact.flush()
     enrolment.enrol(peers.lfdi(7), name="fleet", kind=enrolment.AGGREGATOR)

@@ -1,11 +1,12 @@
-"""The settings of alarms: by which thresholds they are raised, and who is told of them how."""
+"""The settings of alarms (by which thresholds they are raised, who is told of them how), logs and traces."""
 from __future__ import annotations
 
 from server.config import checks
 from server.config.setting import Setting
 
-ALARMS = "Alarms"
+ALARMS, LOGGING = "Alarms", "Logging"
 DAY, WEEK = 86400, 604_800  # s
+CENTURY = 36_500  # days
 
 DECLARATIONS = (
     Setting(name="alarm_plan_w", group=ALARMS, default=10_000.0, unit="W", least=0, most=10_000_000_000,
@@ -62,4 +63,18 @@ DECLARATIONS = (
             help="address to which alarms are posted as JSON; empty: none"),
     Setting(name="alarm_webhook_key_file", group=ALARMS, default="", unit="path",
             help="file with the key by which these posts are signed (HMAC-SHA-256)"),
+
+    Setting(name="log_level", group=LOGGING, default="warning", unit="level",
+            choices=("debug", "info", "warning", "error", "critical"),
+            help="least severe level that is logged"),
+    Setting(name="log_format", group=LOGGING, default="text", unit="format", choices=("text", "json"),
+            help="format of the log: text for people, json (one object on each line) for programs"),
+    Setting(name="access_log", group=LOGGING, default=False, unit="yes/no",
+            help="each request of a device is logged at any level: who, what, answer"),
+    Setting(name="trace_exchanges", group=LOGGING, default=50_000, unit="exchanges", least=0, most=5_000_000,
+            help="last exchanges with devices that each worker process has in memory, for `trace DEVICE`; 0: "
+                 "none, and nothing is kept of any",
+            why="300 bytes each, so 15 MB"),
+    Setting(name="trace_days", group=LOGGING, default=7, unit="days", least=1, most=CENTURY,
+            help="retention of exchanges that were refused, or kept for a device that is traced"),
 )
