@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from server import alarms, auditarchive, clock, diskspace, logs, timekeeping
 from server.config import settings
 from server.config.checks import masked
+from server.devices import processcounts
 from server.functionsets import selflog
 from server.grid.balance import controller, preparation
 from server.grid.controls import envelopepublication
@@ -124,6 +125,7 @@ def purge() -> int:
     readingdays.arrange(clock.now())
     removed, rest = retention.remove_old()
     archived = auditarchive.archive()
+    processcounts.fold()
     more |= rest or archived == auditarchive.SLICE
     _purge_at = time.monotonic() + (0 if more else PURGE_S)
     return removed + archived

@@ -18,6 +18,7 @@ _MONTH_AND_DAY = len("12-25")
 _HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 _MAIL = re.compile(r"[^@\s<>,]+@[A-Za-z0-9.-]+")
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
+_DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
 _PASSWORD = re.compile(r"(?<=://)([^:/?#\s]*):(.*)@|\b((?:ssl)?password=)[^&\s]+", re.IGNORECASE)
 
 
@@ -151,6 +152,10 @@ def _pattern_fault(pattern: str) -> str:
     return ""
 
 
+def _digest_fault(text: str) -> str:
+    return "" if not text or _DIGEST.fullmatch(text) else "is no SHA-256"
+
+
 def _path_fault(path: str) -> str:
     return "" if path.strip() else "is empty"
 
@@ -184,6 +189,7 @@ TIME_ZONE = Check("an IANA time zone such as Europe/Berlin", _time_zone_fault)
 PACE = Check("empty (the system's clock), a factor such as 60x, or file:PATH", _pace_fault)
 NAME = Check(f"up to {MAX_NAME_LENGTH} characters, not only digits", _name_fault)
 PATTERN = Check("a regular expression", _pattern_fault)
+DIGEST = Check("64 hexadecimal digits, as of: printf %s TOKEN | sha256sum", _digest_fault)
 PATH = Check("the path of a file", _path_fault)
 MAIL = Check("addresses such as shift@example.org, separated by commas", _mail_fault)
 URL = Check("an absolute URL such as https://host/path", _url_fault)

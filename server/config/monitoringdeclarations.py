@@ -71,6 +71,9 @@ DECLARATIONS = (
             help="format of the log: text for people, json (one object on each line) for programs"),
     Setting(name="access_log", group=LOGGING, default=False, unit="yes/no",
             help="each request of a device is logged at any level: who, what, answer"),
+    Setting(name="metrics_token", group=LOGGING, default="", unit="SHA-256", check=checks.DIGEST,
+            help="SHA-256 of the token that /metrics asks for, in hexadecimal digits; empty: no token, and "
+                 "only this machine may read it"),
     Setting(name="trace_exchanges", group=LOGGING, default=50_000, unit="exchanges", least=0, most=5_000_000,
             help="last exchanges with devices that each worker process has in memory, for `trace DEVICE`; 0: "
                  "none, and nothing is kept of any",

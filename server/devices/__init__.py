@@ -6,6 +6,7 @@ devices), `enrolment` (what operators do with devices), `access` (who calls, and
 `requestcontext` (a request and its result, without HTTP), `methods` (what a method does to a resource),
 `operatordocuments` (the same for an operator), `devicelogs` (LogEvents in words), `selfreports` (what devices
 say of themselves), `mirrors` (the meters that devices mirror), `lastcontact` (when a device was last here),
-`endingcertificates`, `exchanges` (the last ones, which `traces` shows), `processes` (that run), `ratelimits`
-(how much it may send) and `personaldata` (what is stored of a device, exported and erased).
+`endingcertificates`, `exchanges` (the last ones, which `traces` shows), `processes` (that run) and
+`processcounts`, `ratelimits` (how much it may send) and `personaldata` (what is stored of a device, exported
+and erased).
 """

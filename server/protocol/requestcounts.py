@@ -11,12 +11,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
 
-from server.devices import processes
+from server.devices import processcounts, processes
 from server.devices.exchanges import Noted
 from server.models import db
 from server.resources import table
 
-BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)  # of latencies
+BOUNDS_S = processcounts.BOUNDS_S  # of latencies
 NONE = "none"  # the function set of a path that is in no table
 _requests: Counter[str] = Counter()  # by `function set method status`
 _latencies: dict[str, list[int]] = defaultdict(lambda: [0] * (len(BOUNDS_S) + 1))  # by function set
