@@ -30,6 +30,7 @@ ACCESS = "server.access"
 START = "server.start"  # where a process listens and what it works on: said whatever the level is
 # Patterns are compiled when a record is written: those of whole Unicode take a few milliseconds.
 _PLAIN = r"[!-~\u00a1-\uffff]+"
+_REQUEST_ID = r"[A-Za-z0-9._:-]{1,64}"
 _CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,12 @@ def configure(command: str, level: str = "") -> None:
     for earlier in [other for other in logging.root.handlers if isinstance(other, StandardError)]:
         logging.root.removeHandler(earlier)
     logging.root.addHandler(handler)
+
+
+def request_id(given: str = "") -> str:
+    """Return the name of a request in the log: the one that its client gave it, where that is fit for a line
+    of the log, else a new one."""
+    return given if re.fullmatch(_REQUEST_ID, given) else os.urandom(6).hex()
 
 
 def watch_threads() -> None:

@@ -38,11 +38,13 @@ class Page(NamedTuple):
 
 def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """Answer a request for one of PATHS (PEP 3333)."""
-    page = respond(environ)
+    request = logs.request_id(environ.get("HTTP_X_REQUEST_ID", ""))
+    with logs.context(request=request, method=environ["REQUEST_METHOD"], path=environ["PATH_INFO"]):
+        page = respond(environ)
     body = page.body.encode()
     start_response(STATUS_LINES[page.status], [
         ("Content-Type", page.kind), ("Content-Length", str(len(body))), ("Cache-Control", "no-store"),
-        *page.headers])
+        ("X-Request-ID", request), *page.headers])
     return () if environ["REQUEST_METHOD"] == "HEAD" else (body,)
 
 

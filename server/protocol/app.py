@@ -40,12 +40,14 @@ class LoggedRequest:
     def __init__(self, environ: WSGIEnvironment):
         self.environ = environ
         self.refusal = ""  # why it was refused, in words
+        self._id = ""
 
     def log_fields(self) -> logs.Fields:
-        """Return the LFDI of the caller, the method and the path."""
+        """Return the request's id, made when it is first needed, the LFDI of the caller, method and path."""
+        self._id = self._id or logs.request_id()
         peer, query = self.environ.get(identity.PEER), self.environ["QUERY_STRING"]
         path = self.environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
-        return {"lfdi": peer and peer.lfdi, "method": self.environ["REQUEST_METHOD"],
+        return {"request": self._id, "lfdi": peer and peer.lfdi, "method": self.environ["REQUEST_METHOD"],
                 "path": f"{path}?{query}" if query else path}
 
 

@@ -176,7 +176,7 @@ def test_the_access_log(configure: Configure, device: Peer, capsys: Capture) -> 
     device.get("/edev?s=0&l=1")
     entry = json.loads(capsys.readouterr().err)
     assert entry.pop("bytes") > 100 and entry.pop("time") and entry.pop("ms") >= 0
-    assert entry.pop("message").startswith("answered 200, ")
+    assert entry.pop("message").startswith("answered 200, ") and len(entry.pop("request")) == 12
     assert entry == {"level": "info", "logger": "server.access", "process": os.getpid(), "command": "serve",
                      "status": 200, "lfdi": device.lfdi, "method": "GET", "path": "/edev?s=0&l=1"}
     configure("serve", log_format="text", access_log=True)
@@ -194,15 +194,23 @@ def test_the_access_log(configure: Configure, device: Peer, capsys: Capture) -> 
 
 def test_a_request_that_fails_is_logged_with_who_and_what(
         configure: Configure, device: Peer, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    configure("serve", log_format="json")
+    configure("serve", log_format="json", access_log=True)
     monkeypatch.setattr(device_app.views, "respond", lambda *_: 1 / 0)
     answer = device.request("GET", "/dcap")
-    entry = json.loads(capsys.readouterr().err)
+    entry, access_entry = map(json.loads, capsys.readouterr().err.splitlines())
+    assert entry["request"] == access_entry["request"], "what belongs to one request is found by its id"
     assert (entry["message"], entry["lfdi"], entry["method"], entry["path"]) == (
         "the request failed", device.lfdi, "GET", "/dcap")
     assert "ZeroDivisionError" in entry["exception"] and answer.status == 500
     body = answer.body.decode()
     assert f"reference {entry['reference']}" in body and "division" not in body
+
+
+@pytest.mark.parametrize("given, taken", [("shift-7.a:b", True), ("", False), ("x" * 65, False),
+                                          ("a\nforged", False), ("a b", False)])
+def test_a_request_has_the_id_that_its_client_gave_it(given: str, taken: bool) -> None:
+    assert (logs.request_id(given) == given) == taken and len(logs.request_id()) == 12
+    assert logs.request_id() != logs.request_id()
 
 
 def test_what_an_operator_changes_is_logged(configure: Configure, server: None, capsys: Capture) -> None:

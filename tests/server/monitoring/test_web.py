@@ -174,6 +174,8 @@ def test_health_and_readiness(server: None, monkeypatch: pytest.MonkeyPatch) -> 
     assert get("/healthz")[2] == "ok\n"
     assert get("/healthz", "HEAD")[2] == "" and get("/healthz", "POST")[0].startswith("405")
     assert get("/nothing")[0].startswith("404")
+    assert get("/healthz", HTTP_X_REQUEST_ID="shift-7")[1]["X-Request-ID"] == "shift-7"
+    assert len(get("/healthz", HTTP_X_REQUEST_ID="a\r\nSet-Cookie: x")[1]["X-Request-ID"]) == 12
     status, _, body = get("/readyz")
     assert status.startswith("503") and json.loads(body)["faults"] == {"worker": "it has never run"}
     presence.beat()
