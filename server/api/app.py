@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, unquote_to_bytes
 
 from flask import Flask, Response, request
@@ -21,6 +21,7 @@ from server.errors import Refused
 from server.models import check_schema, discard_connection, first_statement
 from server.models.diskfull import is_disk_full
 from server.models.unavailable import DATABASE_ERRORS, reason, verb
+from server.monitoring import web
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -52,13 +53,19 @@ class OperatorInterface(Flask):
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request (PEP 3333)."""
+        if environ["PATH_INFO"] in web.PATHS:
+            return web.application(environ, start_response)
         raw = environ.get("RAW_URI", "").partition("?")[0]
         if raw.startswith("/") and "%" in raw:
             kept = raw.replace("%25", "%2525").replace("%2F", "%252F").replace("%2f", "%252F")
             environ["PATH_INFO"] = unquote_to_bytes(kept).decode("latin-1")
         started = time.perf_counter()
-        with logs.context(method=environ["REQUEST_METHOD"], path=environ["PATH_INFO"]):
-            body = super().wsgi_app(environ, start_response)
+        name = logs.request_id(environ.get("HTTP_X_REQUEST_ID", ""))
+
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            return start_response(status, [*headers, ("X-Request-ID", name)], *error)
+        with logs.context(request=name, method=environ["REQUEST_METHOD"], path=environ["PATH_INFO"]):
+            body = super().wsgi_app(environ, start)
             if settings.access_log:
                 access.info("answered in %.1f ms", (time.perf_counter() - started) * 1000)
         return body

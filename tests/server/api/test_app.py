@@ -121,6 +121,14 @@ def test_a_page_of_a_report_is_for_who_accepts_it(program: Program) -> None:
     assert program.refused("GET", "/reports/days/solar?html_file=/tmp/x")["argument"] == "html_file"
 
 
+def test_monitoring_systems_are_answered_beside_it_and_each_request_has_an_id(program: Program) -> None:
+    health = program.client.open("/healthz", method="GET", headers={"X-Request-ID": "shift-7"})
+    assert (health.status_code, health.data) == (200, b"ok\n")
+    answers = [health, program.send("GET", "/devices", headers={"X-Request-ID": "shift-7"})]
+    assert [answer.headers["X-Request-ID"] for answer in answers] == ["shift-7", "shift-7"]
+    assert len(program.send("GET", "/nothing").headers["X-Request-ID"]) == 12
+
+
 def test_what_fails_unexpectedly_shows_no_traceback(
     program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
