@@ -19,7 +19,7 @@ from server import clock
 from server.devices import enrolment, identity
 from server.errors import Refused
 from server.models import (AlarmNotice, AlarmRecord, Approval, Audience, AuditEntry, Balance, Counter, Device,
-                           DeviceTrace, DispatchOrder, Document, ErasedMember, Exchange, FileContent,
+                           DeviceExchange, DeviceTrace, DispatchOrder, Document, ErasedMember, FileContent,
                            FilePart, FileProgress, KeyValue, Measurement, MembershipWork, OperatorSession,
                            OperatorToken, OperatorUser, Plan, PointEnvelope, PowerLimit, QuarterHours, Rate,
                            Reading, ReadingSet, ResourceChange, ResponseRecord, Series, Share, SignInFailure,
@@ -131,7 +131,7 @@ HOLDINGS = (
     Holding(Subscription, lambda about: Subscription.lfdi == about.lfdi),
     Holding(ResourceChange, lambda about: ResourceChange.audience == about.lfdi),
     Holding(AlarmRecord, _alarms),
-    Holding(Exchange, lambda about: Exchange.lfdi == about.lfdi),
+    Holding(DeviceExchange, lambda about: DeviceExchange.lfdi == about.lfdi),
     Holding(DeviceTrace, lambda about: DeviceTrace.lfdi == about.lfdi),
     Holding(PointEnvelope, lambda about: PointEnvelope.vder == about.vder),
     Holding(ThermalParameters, lambda about: ThermalParameters.vder == about.vder),

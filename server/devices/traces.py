@@ -9,7 +9,7 @@ from server.audit import audited
 from server.config import settings
 from server.devices import enrolment, exchanges, identity, processes
 from server.errors import Refused
-from server.models import Device, DeviceTrace, Exchange
+from server.models import Device, DeviceExchange, DeviceTrace
 from server.resources import sql
 from server.units import Instant, Lfdi, Seconds
 
@@ -61,8 +61,8 @@ def last(name: str, limit: int = exchanges.KEPT) -> list[ExchangeRow]:
     _check_on()
     if processes.running():
         _ask(lfdi)
-    query = Exchange.select().where(Exchange.lfdi == lfdi)
-    rows = query.order_by(Exchange.at.desc(), Exchange.id.desc())
+    query = DeviceExchange.select().where(DeviceExchange.lfdi == lfdi)
+    rows = query.order_by(DeviceExchange.at.desc(), DeviceExchange.id.desc())
     return [{"at": int(row.at), "method": row.method, "href": row.href, "status": row.status,
              "size": row.size, "duration_ms": row.duration_ms, "reason": row.reason,
              "request_body": row.request_body, "answer_body": row.answer_body} for row in rows.limit(limit)]

@@ -34,7 +34,7 @@ from server.models.contracts import Block, BlockCall
 from server.models.devices import Audience, Device, vder_audience, vder_of_audience
 from server.models.documents import Counter, Document, KeyValue, Rate, Reading, ReadingSet, ResponseRecord
 from server.models.envelopes import PointEnvelope
-from server.models.exchanges import DeviceTrace, Exchange
+from server.models.exchanges import DeviceExchange, DeviceTrace
 from server.models.files import FileContent, FilePart, FileProgress
 from server.models.fleet import (ChargingSession, DefaultBehaviour, DerState, DeviceType, Meter,
                                  Participation, RatingOverride, ThermalParameters, ThermalState)
@@ -214,12 +214,12 @@ def tables() -> list[type[Table]]:
 
 __all__ = [
     "AlarmNotice", "AlarmRecord", "Approval", "Audience", "AuditEntry", "Balance", "Block", "BlockCall",
-    "CHUNK", "ChargingSession", "Counter", "DefaultBehaviour", "DerState", "Device", "DeviceTrace",
-    "DeviceType", "DispatchOrder", "Document", "EVERYONE", "ErasedMember", "Exchange", "FileContent",
-    "FilePart", "FileProgress", "JSON", "KeyValue", "Measurement", "Membership", "MembershipChange",
-    "MembershipWork", "Meter", "NOBODY", "OperatorSession", "OperatorToken", "OperatorUser",
-    "Participation", "Plan", "PointEnvelope", "PowerLimit", "QuarterHours", "Rate", "RatingOverride",
-    "Reading", "ReadingSet", "ResourceChange", "ResponseRecord", "Series", "Share", "SignInFailure",
-    "Subscription", "Table", "ThermalParameters", "ThermalState", "VirtualDER", "among", "check_schema",
-    "chunked", "connect", "db", "discard_connection", "first_statement", "hold_open", "is_postgres",
-    "migrate", "open_database", "pending", "tables", "vder_audience", "vder_of_audience"]
+    "CHUNK", "ChargingSession", "Counter", "DefaultBehaviour", "DerState", "Device", "DeviceExchange",
+    "DeviceTrace", "DeviceType", "DispatchOrder", "Document", "EVERYONE", "ErasedMember",
+    "FileContent", "FilePart", "FileProgress", "JSON", "KeyValue", "Measurement", "Membership",
+    "MembershipChange", "MembershipWork", "Meter", "NOBODY", "OperatorSession", "OperatorToken",
+    "OperatorUser", "Participation", "Plan", "PointEnvelope", "PowerLimit", "QuarterHours", "Rate",
+    "RatingOverride", "Reading", "ReadingSet", "ResourceChange", "ResponseRecord", "Series", "Share",
+    "SignInFailure", "Subscription", "Table", "ThermalParameters", "ThermalState", "VirtualDER", "among",
+    "check_schema", "chunked", "connect", "db", "discard_connection", "first_statement", "hold_open",
+    "is_postgres", "migrate", "open_database", "pending", "tables", "vder_audience", "vder_of_audience"]

@@ -6,7 +6,7 @@ from peewee import BigAutoField, BigIntegerField, BooleanField, DoubleField, Sma
 from server.models.base import Table
 
 
-class Exchange(Table):
+class DeviceExchange(Table):
     """A request of a device and its answer. `number` counts those of a process; `at` is in seconds UTC,
     with the part that puts exchanges of one second in order.
 
@@ -28,6 +28,7 @@ class Exchange(Table):
     answer_body = TextField(null=True)
 
     class Meta:
+        table_name = "exchange"
         indexes = ((("process", "number"), True), (("lfdi", "at", "id"), False), (("at",), False))
 
 

@@ -33,7 +33,7 @@ class Sample(NamedTuple):
     suffix: str = ""
 
 
-class Measure(NamedTuple):
+class Metric(NamedTuple):
     """A measure and what gives its samples at the moment."""
     name: str
     kind: str
@@ -155,28 +155,28 @@ def _worker() -> Iterator[Sample]:
 
 
 MEASURES = (
-    Measure("requests_total", "counter", "Requests of devices that were answered.", _requests),
-    Measure("request_duration_seconds", "histogram", "Time in which they were answered.", _latencies),
-    Measure("answer_bytes_total", "counter", "Bytes of the answers' bodies.", _counted("answer_bytes")),
-    Measure("handshakes_total", "counter", "TLS handshakes that were completed.", _counted("handshakes")),
-    Measure("processes", "gauge", "Processes of the device interface that run.", _processes),
-    Measure("database_seconds", "gauge", "Time in which the database answers SELECT 1; of the processes of "
+    Metric("requests_total", "counter", "Requests of devices that were answered.", _requests),
+    Metric("request_duration_seconds", "histogram", "Time in which they were answered.", _latencies),
+    Metric("answer_bytes_total", "counter", "Bytes of the answers' bodies.", _counted("answer_bytes")),
+    Metric("handshakes_total", "counter", "TLS handshakes that were completed.", _counted("handshakes")),
+    Metric("processes", "gauge", "Processes of the device interface that run.", _processes),
+    Metric("database_seconds", "gauge", "Time in which the database answers SELECT 1; of the processes of "
             "the device interface the longest.", _database),
-    Measure("devices", "gauge", "Enrolled devices: seen within alarm_silence_s, stale, never seen, "
+    Metric("devices", "gauge", "Enrolled devices: seen within alarm_silence_s, stale, never seen, "
             "suspended.", _devices),
-    Measure("events", "gauge", "Events that are active, and that are scheduled.", _events),
-    Measure("responses", "gauge", "Responses to events in the last five minutes.", _responses),
-    Measure("plan_solver_seconds", "gauge", "Time that the solver took for the plan in force.",
+    Metric("events", "gauge", "Events that are active, and that are scheduled.", _events),
+    Metric("responses", "gauge", "Responses to events in the last five minutes.", _responses),
+    Metric("plan_solver_seconds", "gauge", "Time that the solver took for the plan in force.",
             _of_areas(_solver_s)),
-    Measure("area_failed", "gauge", "1 where the last step of an area had an error or a warning.",
+    Metric("area_failed", "gauge", "1 where the last step of an area had an error or a warning.",
             _of_areas(_failed)),
-    Measure("area_step_timestamp_seconds", "gauge", "Beginning of the step that was decided last.",
+    Metric("area_step_timestamp_seconds", "gauge", "Beginning of the step that was decided last.",
             _of_areas(_decided_at)),
-    Measure("area_imbalance_watts", "gauge", "Imbalance of the last evaluated step: measured, planned, and "
+    Metric("area_imbalance_watts", "gauge", "Imbalance of the last evaluated step: measured, planned, and "
             "as it would have been uncontrolled; too much drawn is positive.", _imbalances),
-    Measure("queue", "gauge", "What waits to be done.", _queues),
-    Measure("alarms", "gauge", "Alarms that stand.", _alarms),
-    Measure("worker_silence_seconds", "gauge", "Time since a worker said that it runs; -1 if none ever has.",
+    Metric("queue", "gauge", "What waits to be done.", _queues),
+    Metric("alarms", "gauge", "Alarms that stand.", _alarms),
+    Metric("worker_silence_seconds", "gauge", "Time since a worker said that it runs; -1 if none ever has.",
             _worker),
 )
 _kept: dict[str, Any] = {"at": float("-inf"), "text": ""}
@@ -196,7 +196,7 @@ def forget() -> None:
     _kept["at"] = float("-inf")
 
 
-def _lines(measure: Measure) -> str:
+def _lines(measure: Metric) -> str:
     name = PREFIX + measure.name
     lines = [f"# HELP {name} {measure.help}", f"# TYPE {name} {measure.kind}"]
     for sample in measure.samples():

@@ -28,7 +28,7 @@ STATUS_LINES = {200: "200 OK", 401: "401 Unauthorized", 404: "404 Not Found", 40
                 500: "500 Internal Server Error", 503: "503 Service Unavailable"}
 
 
-class Page(NamedTuple):
+class ProbeAnswer(NamedTuple):
     """An answer."""
     status: int
     body: str
@@ -48,28 +48,28 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
     return () if environ["REQUEST_METHOD"] == "HEAD" else (body,)
 
 
-def respond(environ: WSGIEnvironment) -> Page:
+def respond(environ: WSGIEnvironment) -> ProbeAnswer:
     """Return the answer to a request. No traceback leaves."""
     path = PATHS.get(environ["PATH_INFO"])
     if path is None:
-        return Page(404, f"There is nothing here; there is {', '.join(PATHS)}.\n")
+        return ProbeAnswer(404, f"There is nothing here; there is {', '.join(PATHS)}.\n")
     if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
-        return Page(405, "Only GET and HEAD are possible.\n", headers=(("Allow", "GET, HEAD"),))
+        return ProbeAnswer(405, "Only GET and HEAD are possible.\n", headers=(("Allow", "GET, HEAD"),))
     try:
         return path(environ)
     except DATABASE_ERRORS as error:
         discard_connection()
-        return Page(503, f"The database {verb(error)}: {reason(error)}\n")
+        return ProbeAnswer(503, f"The database {verb(error)}: {reason(error)}\n")
     except Exception:
-        return Page(500, logs.unexpected(log, "The request") + "\n")
+        return ProbeAnswer(500, logs.unexpected(log, "The request") + "\n")
 
 
-def _health(environ: WSGIEnvironment) -> Page:
+def _health(environ: WSGIEnvironment) -> ProbeAnswer:
     """Say that this process answers; it looks at nothing else."""
-    return Page(200, "ok\n")
+    return ProbeAnswer(200, "ok\n")
 
 
-def _readiness(environ: WSGIEnvironment) -> Page:
+def _readiness(environ: WSGIEnvironment) -> ProbeAnswer:
     """Say whether this machine can do its work: the database answers, is of this version, a worker runs."""
     faults: dict[str, str] = {}
     try:
@@ -82,15 +82,16 @@ def _readiness(environ: WSGIEnvironment) -> Page:
         discard_connection()
         faults["database"] = f"it {verb(error)}"
     body: dict[str, Any] = {"ready": not faults, "faults": faults}
-    return Page(503 if faults else 200, json.dumps(body) + "\n", JSON)
+    return ProbeAnswer(503 if faults else 200, json.dumps(body) + "\n", JSON)
 
 
-def _metrics(environ: WSGIEnvironment) -> Page:
+def _metrics(environ: WSGIEnvironment) -> ProbeAnswer:
     """Return what is measured, to who may see it."""
     if not _may_see(environ):
-        return Page(401, "The metrics are for who has the token of the setting metrics_token; without one "
-                    "they are for this machine alone.\n", headers=(("WWW-Authenticate", "Bearer"),))
-    return Page(200, measures.text(), METRICS)
+        return ProbeAnswer(401, "The metrics are for who has the token of the setting metrics_token; without "
+                           "one only this machine may see them.\n",
+                           headers=(("WWW-Authenticate", "Bearer"),))
+    return ProbeAnswer(200, measures.text(), METRICS)
 
 
 def _may_see(environ: WSGIEnvironment) -> bool:
@@ -108,5 +109,5 @@ def _may_see(environ: WSGIEnvironment) -> bool:
         return False
 
 
-PATHS: dict[str, Callable[[Any], Page]] = {
+PATHS: dict[str, Callable[[Any], ProbeAnswer]] = {
     "/healthz": _health, "/readyz": _readiness, "/metrics": _metrics}

@@ -13,7 +13,7 @@ from server import actors, clock, worker
 from server.config import settings
 from server.devices import enrolment, exchanges, processes, traces
 from server.errors import Refused
-from server.models import DeviceTrace, Exchange, KeyValue
+from server.models import DeviceExchange, DeviceTrace, KeyValue
 from server.protocol import background, requestcounts
 from tests import peers
 from tests.conftest import NOON, on_sqlite
@@ -43,8 +43,8 @@ def test_what_was_refused_is_written_and_the_rest_when_somebody_asks(
     assert device.get("/tm").status == 200 and device.get("/edev/99").status == 404
     assert peer(9).get("/derp?l=5").status in (200, 404)
     write()
-    assert [(row.href, row.status, row.lfdi) for row in Exchange.select().where(Exchange.lfdi == device.lfdi)
-            ] == [("/edev/99", 404, device.lfdi)]
+    own = DeviceExchange.select().where(DeviceExchange.lfdi == device.lfdi)
+    assert [(row.href, row.status) for row in own] == [("/edev/99", 404)]
     rows = traces.last("one")
     assert [(row["method"], row["href"], row["status"]) for row in rows] == [
         ("GET", "/edev/99", 404), ("GET", "/tm", 200)]
@@ -89,14 +89,14 @@ def test_each_device_has_so_many_and_they_go(device: peers.Peer, monkeypatch: py
         device.get("/tm")
         device.get("/dcap")
     write()
-    assert Exchange.select().count() == 5
+    assert DeviceExchange.select().count() == 5
     settings.trace_exchanges = 3
     for _ in range(4):
         device.get("/tm")
     write()
     assert len(exchanges._recent) == 3
     clock.turn_to(NOON + 8 * DAY)
-    assert worker.purge() == 6 and not Exchange.select().exists() and not DeviceTrace.select().exists()
+    assert worker.purge() == 6 and not DeviceExchange.select().exists() and not DeviceTrace.select().exists()
 
 
 @on_sqlite
@@ -104,7 +104,7 @@ def test_a_setting_switches_it_off(device: peers.Peer) -> None:
     settings.trace_exchanges = 0
     device.get("/edev/99")
     write()
-    assert not Exchange.select().exists() and not exchanges._recent
+    assert not DeviceExchange.select().exists() and not exchanges._recent
     with pytest.raises(Refused, match="trace_exchanges is 0"):
         traces.last("one")
 
