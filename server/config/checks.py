@@ -174,7 +174,10 @@ def _mail_fault(text: str) -> str:
 
 
 def _url_fault(text: str) -> str:
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return "is not a valid URL"
     return "" if not text or parts.scheme in ("https", "http") and parts.hostname else "is no http(s) URL"
 
 

@@ -17,6 +17,10 @@ ROOT = Path(__file__).parents[3]
 OUTSIDE_RANGE = "is (less|more) than"
 # Texts that are accepted and texts that are refused, for settings whose texts follow a rule.
 ACCEPTED = {
+    "alarm_mail_from": ["", "derms@example.org"],
+    "alarm_mail_to": ["", "shift@example.org, second@example.org"],
+    "alarm_webhook": ["", "https://example.org/alarms", "http://10.0.0.1:8080/x"],
+    "metrics_token": ["", "0123456789abcdef" * 4],
     "console_host": ["127.0.0.1", "::1, 127.0.0.1"],
     "connection_point_pattern": ["", "[0-9A-Z]{10}[0-9]?"],
     "currency": ["", "EUR", "usd", "978"],
@@ -33,6 +37,10 @@ ACCEPTED = {
     "further_suites": ["", "AES256-SHA256", "AES256-SHA256, ECDHE-ECDSA-AES256-SHA384"],
     "clock": ["", "60x", "60", "1.5x", "0.0@1000.0@0.0", "60@1@2"]}
 REFUSED = {
+    "alarm_mail_from": ["derms", "a b@example.org"],
+    "alarm_mail_to": ["shift@example.org,", "shift@example.org; x"],
+    "alarm_webhook": ["example.org", "ftp://example.org", "https://", "http://["],
+    "metrics_token": ["secret", "0123456789abcdef" * 3],
     "console_host": ["", "a b"],
     "connection_point_pattern": ["[0-9", "(a"],
     "currency": ["euro", "0", "1000"],
