@@ -40,8 +40,9 @@ def beaten_at() -> Instant | None:
 
 
 def is_away() -> bool:
-    """Return whether no worker runs. One that has never run may not be wanted."""
-    at = beaten_at()
+    """Return whether no worker runs. One that has never run may not be wanted. A clock in steps does not say
+    how long it was away."""
+    at = None if math.isinf(clock.rate()) else beaten_at()
     return at is not None and clock.now() - at > settings.alarm_worker_s * _rate()
 
 

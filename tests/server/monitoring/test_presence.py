@@ -1,6 +1,8 @@
 """The device interface notices that no worker runs; the worker tells that the database is away."""
 from __future__ import annotations
 
+from pathlib import Path
+
 import peewee
 import pytest
 
@@ -35,6 +37,16 @@ def test_a_worker_that_is_away(server: None, monkeypatch: pytest.MonkeyPatch) ->
     presence.forget()
     worker.turn()
     assert alarms.rows(kind="worker") == [] and AlarmNotice.get().change == "cleared"
+
+
+@on_sqlite
+def test_a_clock_in_steps_does_not_say_that_a_worker_is_away(server: None, tmp_path: Path) -> None:
+    presence.forget()
+    worker.turn()
+    clock.stand_in(tmp_path / "clock", NOON + 10 * settings.alarm_worker_s)
+    assert not presence.is_away()
+    clock.run(0)
+    assert presence.is_away()
 
 
 @on_sqlite
