@@ -23,8 +23,11 @@ log = logging.getLogger(__name__)
 
 
 def start() -> None:
-    """Do so in this process and in all that are forked from it later."""
-    _start_thread()
+    """Do so in all processes that are forked from this one.
+
+    In this one there is none: a fork while a thread connects to the database would leave the child with a
+    lock that nobody gives back.
+    """
     os.register_at_fork(after_in_child=_start_thread)
 
 

@@ -6,9 +6,12 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from time import monotonic
 
+from server import logs
 from server.functionsets import selflog
+from server.models import db
 from server.models.unavailable import DATABASE_ERRORS
 
 log = logging.getLogger(__name__)
@@ -35,22 +38,24 @@ def record(address: str, reason: str) -> None:
 
 def record_alert(address: str, alert: int) -> None:
     """Note that a connection has ended with a fatal alert of TLS."""
-    try:
-        selflog.tls_alert(address, alert)
-    except DATABASE_ERRORS as error:
-        _log_failure(error)
+    _note(lambda: selflog.tls_alert(address, alert))
 
 
 def record_access(who: str) -> None:
     """Note that the certificate of `who` (an SFDI or an address) is not accepted within a connection."""
+    _note(lambda: selflog.access_failed(who))
+
+
+def _note(write: Callable[[], None]) -> None:
+    """Write a LogEvent. Where that fails, the client is answered all the same."""
+    if db.obj is None:  # as in a server of an empty view
+        return
     try:
-        selflog.access_failed(who)
+        write()
     except DATABASE_ERRORS as error:
-        _log_failure(error)
-
-
-def _log_failure(error: Exception) -> None:
-    log.warning("the LogEvent of a refusal was not stored: %s", error)
+        log.warning("the LogEvent of a refusal was not stored: %s", error)
+    except Exception:
+        logs.unexpected(log, "the LogEvent of a refusal")
 
 
 def forget() -> None:

@@ -1,7 +1,10 @@
 """What requests noted is written later; nothing of it is lost while the database is away."""
 from __future__ import annotations
 
+import os
+import threading
 import time
+from collections.abc import Callable
 
 import peewee
 import pytest
@@ -48,3 +51,14 @@ def test_the_thread_goes_on_and_loses_nothing(
         background._run()
     assert Device.get(lfdi=device.lfdi).last_contact_at == NOON
     assert words in caplog.text
+
+
+def test_it_is_done_in_forked_processes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child that is forked while a thread connects would never get the lock that this has taken."""
+    hooks: dict[str, Callable[[], None]] = {}
+    monkeypatch.setattr(os, "register_at_fork", lambda **given: hooks.update(given))
+    background.start()
+    assert [*hooks] == ["after_in_child"]
+    assert "background" not in {thread.name for thread in threading.enumerate()}
+    monkeypatch.setattr(background, "_run", lambda: None)
+    hooks["after_in_child"]()
