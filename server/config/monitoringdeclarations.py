@@ -54,7 +54,8 @@ DECLARATIONS = (
             help="port of that server"),
     Setting(name="alarm_mail_security", group=ALARMS, default="starttls", unit="way",
             choices=("starttls", "tls", "none"),
-            help="whether TLS protects these mails: after a greeting (starttls), from the start (tls), or not (none)"),
+            help="whether TLS protects these mails: after a greeting (starttls), from the start (tls), or "
+                 "not (none)"),
     Setting(name="alarm_mail_user", group=ALARMS, default="", unit="name",
             help="login at that server; empty: none"),
     Setting(name="alarm_mail_password_file", group=ALARMS, default="", unit="path",
@@ -72,8 +73,8 @@ DECLARATIONS = (
     Setting(name="access_log", group=LOGGING, default=False, unit="yes/no",
             help="each request of a device is logged at any level: who, what, answer"),
     Setting(name="metrics_token", group=LOGGING, default="", unit="SHA-256", check=checks.DIGEST,
-            help="hash (SHA-256, hexadecimal) of the token that /metrics asks for; empty: no token, and only this "
-                 "machine may read it"),
+            help="hash (SHA-256, hexadecimal) of the token that /metrics asks for; empty: no token, and only "
+                 "this machine may read it"),
     Setting(name="trace_exchanges", group=LOGGING, default=50_000, unit="exchanges", least=0, most=5_000_000,
             help="last exchanges with devices that each worker process has in memory, for `trace DEVICE`; 0: "
                  "none, and nothing is kept of any",

@@ -121,8 +121,8 @@ def logged(refusal: Refused, log_event: tuple[int, int]) -> Refused:
 def log_event(refusal: Refused, href: Href, lfdi: Lfdi) -> tuple[int, int] | None:
     """Return function set and code of the LogEvent of a refusal that names none: that access failed, by a
     403, or a 404 of what belongs to another device. A quota has an alarm instead."""
-    if refusal.status == 404:
-        return ACCESS_FAILED if _is_anothers(href, lfdi) else None
+    if refusal.status == 404:  # no href has a NUL, which PostgreSQL takes in no text
+        return ACCESS_FAILED if "\0" not in href and _is_anothers(href, lfdi) else None
     return ACCESS_FAILED if refusal.status == 403 and not isinstance(refusal, OverQuota) else None
 
 

@@ -37,5 +37,6 @@ def up(migrator: Any, db: peewee.Database) -> None:
         class Meta:
             database = db
             legacy_table_names = False
+            indexes = ((("until",), False),)
 
     db.create_tables([Exchange, DeviceTrace])

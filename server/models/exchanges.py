@@ -39,3 +39,6 @@ class DeviceTrace(Table):
     until = BigIntegerField(default=0)
     bodies = BooleanField(default=False)
     asked_at = BigIntegerField(default=0)
+
+    class Meta:
+        indexes = ((("until",), False),)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, TypedDict
+from typing import Annotated, Any, TypedDict
 
 from server import operations
 from server.grid.groups import powerlimits
@@ -24,7 +24,7 @@ class Approved(TypedDict):
     """What was approved, and done; the result is what the operation returns, such as an order."""
     approved: int
     operation: str
-    result: object
+    result: Any
 
 
 def _operation(name: str) -> Operation:

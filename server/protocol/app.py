@@ -115,6 +115,8 @@ def _log_event(refusal: Refused, environ: WSGIEnvironment) -> None:
         selflog.refused(refusal, f"/{environ['PATH_INFO'].strip('/')}", identity.peer_of(environ))
     except DATABASE_ERRORS as error:
         log.warning("the LogEvent of a refusal was not stored: %s", error)
+    except Exception:
+        logs.unexpected(log, "the LogEvent of a refusal")  # the client is answered all the same
 
 
 def _raise_alarm(refusal: OverQuota) -> None:

@@ -202,7 +202,7 @@ RULES = (
     Rule(what="exchanges", days=lambda: settings.trace_days, remove=_delete("exchange", "id"),
          select="SELECT id FROM exchange WHERE at < ? ORDER BY at"),
     Rule(what="traces", days=lambda: settings.trace_days, remove=_delete("device_trace", "lfdi"),
-         select="SELECT lfdi FROM device_trace WHERE until < ? AND asked_at < ? ORDER BY lfdi"),
+         select="SELECT lfdi FROM device_trace WHERE until < ? AND asked_at < ? ORDER BY until"),
     Rule(what="alarms", days=lambda: settings.alarm_days, remove=_delete("alarm_record", "id"),
          select="SELECT id FROM alarm_record WHERE cleared_at < ? ORDER BY cleared_at"),
 )

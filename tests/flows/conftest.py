@@ -56,14 +56,16 @@ def serve(
         return server
 
     yield start
-    for server in servers:
-        if server.process is not None:
-            server.stop()
-    if servers:
-        models.db.close()
-    settings.__dict__.update(saved)
-    clock.follow(pace)
-    pollrates.forget()
+    try:
+        for server in servers:
+            if server.process is not None:
+                server.stop()
+    finally:  # what this process has of the server must not reach other tests
+        if servers:
+            models.db.close()
+        settings.__dict__.update(saved)
+        clock.follow(pace)
+        pollrates.forget()
 
 
 @pytest.fixture(scope="module")

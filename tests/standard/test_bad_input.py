@@ -232,7 +232,7 @@ def test_what_is_foreign_is_kept_and_harms_nobody(device: Peer) -> None:
 
 
 def test_words_of_devices_are_never_markup(device: Peer) -> None:
-    nasty = "</details> & <a href='x'> ]]> \u00e9\u4e2d"
+    nasty = "</details> & <a b='x'> ]]>\u00e9\u4e2d"  # 32 octets
     document = {
         "createdDateTime": 1,
         "functionSet": 11,

@@ -110,4 +110,4 @@ def test_events_of_an_assignment_run_by_its_own_time(current: int, start: int) -
 
 
 def test_a_device_with_no_links_leads_nowhere() -> None:
-    assert discovery.discover(polls(), SHELF["/e"]["EndDevice"][0])[1:] == (None, [], [], [])
+    assert discovery.discover(polls(), SHELF["/e"]["EndDevice"][0])[1:] == (None, [], [], [], [])

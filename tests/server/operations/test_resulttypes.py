@@ -13,7 +13,8 @@ from server.units import Instant, Watts
 ALL = [operation for name in operations.MODULES for operation in operations.load(name).walk()]
 # What has no declared type: states in the audit log, the value of any mode, rows of any table.
 OPEN = {"audit tail before", "audit tail after", "audit export before", "audit export after",
-        "preview follows value", "device export tables"}
+        "preview follows value", "device export tables", "approval list arguments",
+        "approval approve result", "approval reject arguments"}
 
 
 class Battery(TypedDict):

@@ -105,4 +105,4 @@ def test_every_kind_has_its_ranges() -> None:
             continue
     ranged = {tag.rpartition("}")[2] for tag in ranges._ranged(schema.type_spec("DERControl"))}
     assert ranged == {"creationTime", "EventStatus", "interval", "randomizeStart", "randomizeDuration",
-                      "DERControlBase"}
+                      "DERControlBase", "description"}

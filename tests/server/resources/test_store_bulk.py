@@ -31,7 +31,8 @@ def documents(programs: list[str]) -> list[Any]:
                 "SELECT href, body, audience, mrid, sort, at, until, visibility, fresh_until, status, "
                 "submitted FROM document WHERE parent = ? OR href = ? ORDER BY href",
                 f"{program}/derc", program):
-            body = bytes(body).decode().replace(f"{program}/", "/")
+            own_set = f'"/rsps/{8 * int(program.rpartition("/")[2])}/'
+            body = bytes(body).decode().replace(f"{program}/", "/").replace(own_set, '"/rsps/')
             if href == program:
                 body, columns = body.partition("<ActiveDERControlListLink")[2], []
             rows.append((place, href.removeprefix(program), body, *columns))
