@@ -213,7 +213,9 @@ def test_two_workers_and_two_servers_render_each_event_once(
     until(lambda: len(database.rows("SELECT 1 FROM change")) >= len(events))
     for worker in workers:
         assert worker.stop() == 0
-        assert " WARNING " not in worker.text and " ERROR " not in worker.text
+        # the homes are silent for hours, since the clock is turned; the worker may say so
+        said = [line for line in worker.text.splitlines() if "alarm: silent devices" not in line]
+        assert not [line for line in said if " WARNING " in line or " ERROR " in line]
     assert database.changes() == sorted(events)
     assert {store.get(href).status["currentStatus"] for href in events} == {ACTIVE}
 
