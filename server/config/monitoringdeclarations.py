@@ -75,10 +75,10 @@ DECLARATIONS = (
     Setting(name="metrics_token", group=LOGGING, default="", unit="SHA-256", check=checks.DIGEST,
             help="hash (SHA-256, hexadecimal) of the token that /metrics asks for; empty: no token, and only "
                  "this machine may read it"),
-    Setting(name="trace_exchanges", group=LOGGING, default=50_000, unit="exchanges", least=0, most=5_000_000,
+    Setting(name="trace_exchanges", group=LOGGING, default=10_000, unit="exchanges", least=0, most=5_000_000,
             help="last exchanges with devices that each worker process has in memory, for `trace DEVICE`; 0: "
                  "none, and nothing is kept of any",
-            why="300 bytes each, so 15 MB"),
+            why="300 bytes each, so 3 MB"),
     Setting(name="trace_days", group=LOGGING, default=7, unit="days", least=1, most=CENTURY,
             help="retention of exchanges that were refused, or kept for a device that is traced"),
 )

@@ -78,7 +78,8 @@ class Gunicorn(Server):
     """A gunicorn with the present settings, but another configuration, port and database (a URL)."""
 
     def __init__(self, folder: Path, name: str, configuration: str, certs: Path, database: str = "",
-                 workers: int = 1):
+                 workers: int = 1, synchronous: str = "normal"):
+        """`synchronous` is normal where CPU is compared, which a wait for the disk would add to."""
         super().__init__(folder, name)
         self.database = database
         self.start([sys.executable, "-m", "gunicorn", "-c", f"python:{configuration}"], {
@@ -87,6 +88,7 @@ class Gunicorn(Server):
             "COUNTERPOISE_CERTIFICATE": str(certs / "server.pem"),
             "COUNTERPOISE_KEY": str(certs / "server.key"),
             "COUNTERPOISE_CLIENT_CA": str(certs / "ca.pem"),
+            "COUNTERPOISE_SYNCHRONOUS": synchronous,
             "COUNTERPOISE_DATABASE": database or f"sqlite:///{folder}/none.db",
         })
 

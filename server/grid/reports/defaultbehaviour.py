@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from server import clock
@@ -46,16 +47,20 @@ def learn_due() -> int:
         return 0
     midnight = local_quarters(day, zone)[0]
     devices = [device for device, in sql.rows(_DUE, midnight, A_TURN)]
+    learned = _learned(devices, day, zone, now)  # before the transaction, for which others would wait
     with db.atomic():
         if devices:
-            _learn(devices, day, zone, now)
+            sql.insert("default_behaviour", _COLUMNS, learned, _REPLACE)
         else:
             KeyValue.insert(name=_DONE, value=day.isoformat()).on_conflict(
                 conflict_target=[KeyValue.name], update={KeyValue.value: day.isoformat()}).execute()
     return len(devices)
 
 
-def _learn(devices: Sequence[int], day: date, zone: ZoneInfo, now: Instant) -> None:
+def _learned(devices: Sequence[int], day: date, zone: ZoneInfo, now: Instant) -> list[tuple[Any, ...]]:
+    """Return the rows of what is learned of devices, in the order of _COLUMNS."""
+    if not devices:
+        return []
     days = [day - timedelta(days=back) for back in range(likedays.LOOK_BACK_DAYS, 0, -1)]
     quarters = np.array([local_quarters(earlier, zone)[:QUARTERS] for earlier in days])
     working = np.array([is_working_day(earlier) for earlier in days])
@@ -74,7 +79,7 @@ def _learn(devices: Sequence[int], day: date, zone: ZoneInfo, now: Instant) -> N
             profiles = [_completed(profile, kept) for profile, kept in zip(
                 profiles, (before.working_day_w, before.other_day_w), strict=True)]
         rows.append((device, now, *map(DefaultBehaviour.working_day_w.db_value, profiles)))
-    sql.insert("default_behaviour", _COLUMNS, rows, _REPLACE)
+    return rows
 
 
 def _profile(load_w: Floats, quarters: Whole, spans: Sequence[ownevents.Span]) -> Profile:

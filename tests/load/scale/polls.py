@@ -140,7 +140,7 @@ def measure(url: str, devices: int, rate: float, seconds: float, console: Consol
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         made, certificates = fleet(url, devices, folder)
-        server = Gunicorn(folder, "server", "server.protocol.listen", folder / "certs", url, WORKERS)
+        server = Gunicorn(folder, "server", "server.protocol.listen", folder / "certs", url, WORKERS, "full")
         stack.callback(server.stop)
         worker = subprocess.Popen([sys.executable, "-m", "server", "work"], cwd=ROOT, env={
             **os.environ, "COUNTERPOISE_DATABASE": url})
