@@ -8,7 +8,7 @@ PYTEST = $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 # Hundreds of processes are started here; each would compile all modules anew where this is set.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test lint coverage soak test-matrix clients bench bench-scale bench-polls bench-grid clean
+.PHONY: run test lint coverage soak test-matrix clients bench bench-scale bench-polls bench-grid docs clean
 
 run: .venv/.run
 	$(BIN)/counterpoise demo $(if $(filter fast,$(DAY)),--fast) $(ARGS)
@@ -17,8 +17,8 @@ test: lint
 	$(PYTEST) $(ARGS)
 
 lint: .venv/.test
-	$(BIN)/flake8 server clients certs tests
-	$(BIN)/isort --check-only --quiet server clients certs tests
+	$(BIN)/flake8 server clients certs website tests
+	$(BIN)/isort --check-only --quiet server clients certs website tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -47,6 +47,11 @@ bench-polls: .venv/.bench .venv/.test
 bench-grid: .venv/.bench
 	$(BIN)/python -m tests.load.grid $(ARGS)
 
+docs: .venv/.docs
+	$(BIN)/python -m website
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict --config-file build/mkdocs.yml
+	@echo "The site: build/site/index.html"
+
 clean:
 	rm -rf .venv .venv-* var build *.egg-info
 
@@ -57,6 +62,6 @@ clean:
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[report]'
 	@touch $@
 
-.venv/.test .venv/.bench: .venv/.run
+.venv/.test .venv/.bench .venv/.docs: .venv/.run
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$(@:.venv/.%=%)]'
 	@touch $@
