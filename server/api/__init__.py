@@ -1,8 +1,8 @@
 """The REST interface of operators: `/api/v1`, made from the declarations in `server.operations`.
 
 Read `routes` first (where each operation is found), then `calls` (one request), `requestvalues` (what it
-gives; `encoding` makes such requests), `values` (how JSON says it), `lists` (pages), `access` (who may),
-`problems` (what is refused), `openapi` (the document of all of it, with `schemas`), `docs` (its page), `app`
-(the WSGI application), `startup` (what it needs) and `listen` (its own listener, which `counterpoise
-console` starts).
+gives; `encoding` makes such requests), `values` (how JSON says it), `lists` (pages), `access` (who calls),
+`signin` (who signs in), `problems` (what is refused), `openapi` (the document of all of it, with `schemas`),
+`docs` (its page), `app` (the WSGI application), `startup` (what it needs) and `listen` (its own listener,
+which `counterpoise console` starts).
 """

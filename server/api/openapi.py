@@ -8,13 +8,13 @@ from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
-from server.api import calls, problems, requestvalues, schemas
+from server.api import access, calls, problems, requestvalues, schemas, signin
 from server.api.routes import ROOT, VERBS, Route, routes
 from server.api.schemas import Schema
 from server.operations.declaration import DRY_RUN, Argument, UploadedFile
 
 JSON, MULTIPART = requestvalues.JSON, requestvalues.MULTIPART
-TOKEN, PROBLEM = "token", "Problem"
+TOKEN, SESSION, PROBLEM = "token", "session", "Problem"
 _INFO = """Every operation of Counterpoise, made from the declaration of which its command is made too.
 
 Powers, energies and durations are in the unit that the name ends with; `x-unit` names it. Power is positive
@@ -52,17 +52,23 @@ def document() -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for route in routes().values():
         paths.setdefault(ROOT + route.path, {})[route.method.lower()] = _operation(route, results)
+    statuses = {**_REFUSALS, **_OF_BODIES}
+    paths |= signin.document(results, {status: _reference(_name(status)) for status in statuses}
+                             | {0: _reference(_OTHER)})
     return {
         "openapi": "3.1.0",
         "info": {"title": "Counterpoise", "version": version("counterpoise"), "description": _INFO},
-        "security": [{TOKEN: []}],
+        "security": [{TOKEN: []}, {SESSION: []}],
         "tags": [*({"name": noun} for noun in dict.fromkeys(route.noun for route in routes().values())),
                  *({"name": verb, "description": "A verb of IEC 61968-5."} for verb in VERBS)],
         "paths": paths,
         "components": {
             "schemas": {PROBLEM: _PROBLEM, **results.components},
             "responses": _refusals(),
-            "securitySchemes": {TOKEN: {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                TOKEN: {"type": "http", "scheme": "bearer"},
+                SESSION: {"type": "apiKey", "in": "cookie", "name": access.cookie_name()},
+            },
         },
     }
 
@@ -151,9 +157,14 @@ def _responses(route: Route, results: schemas.Results) -> dict[str, Any]:
     return {
         "200": {"description": f"It is done.{tried}" if route.operation.changes else "What there is.",
                 "content": content},
-        **{str(status): {"$ref": f"#/components/responses/{_name(status)}"} for status in refusals},
-        "default": {"$ref": f"#/components/responses/{_OTHER}"},
+        **{str(status): _reference(_name(status)) for status in refusals},
+        "default": _reference(_OTHER),
     }
+
+
+def _reference(name: str) -> Schema:
+    """What refers to an answer to requests that are refused."""
+    return {"$ref": f"#/components/responses/{name}"}
 
 
 def _name(status: int) -> str:

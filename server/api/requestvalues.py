@@ -69,14 +69,19 @@ def _of_body(route: Route, request: Request, arguments: Mapping[str, Argument]) 
                       Accept=JSON)
 
 
-def _of_json(route: Route, body: bytes, arguments: Mapping[str, Argument]) -> Iterator[tuple[str, Any]]:
+def json_object(body: bytes) -> dict[str, Any]:
+    """Return the object of JSON that a body is. Refused (400) where it is none."""
     try:
         document = json.loads(body.decode(), object_pairs_hook=_object, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise Refused(400, f"the body is not JSON: {error}") from None
     if not isinstance(document, dict):
         raise Refused(400, "the body is not an object of arguments")
-    for name, value in document.items():
+    return document
+
+
+def _of_json(route: Route, body: bytes, arguments: Mapping[str, Argument]) -> Iterator[tuple[str, Any]]:
+    for name, value in json_object(body).items():
         argument = _known(route, name, arguments)
         if argument is None:
             yield name, _answered(value)

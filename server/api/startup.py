@@ -22,6 +22,9 @@ def faults() -> Iterator[str]:
         yield (f"{settings.place('console_port')}: {settings.console_port} is the port of the device "
                "interface. Set another.")
     hosts = checks.addresses(settings.console_host)
+    if settings.console_guest and not all(map(_is_loopback, hosts)):
+        yield (f"{settings.place('console_guest')}: whoever reaches {settings.console_host} would be a "
+               "guest. Set console_guest to nothing, or console_host to 127.0.0.1.")
     if not settings.console_tls:
         if not all(map(_is_loopback, hosts)):
             yield (f"{settings.place('console_tls')}: without TLS tokens can be read on the way to "

@@ -65,8 +65,8 @@ def _mapping(argument: Argument, value: Any) -> dict[str, str]:
     for name, text in value.items():
         if not isinstance(text, str):
             raise BadArgument(argument.name, f"the value of {name} is {_shown(text)}, not a text")
-        _storable(argument, name)
-        _storable(argument, text)
+        storable(argument.name, name)
+        storable(argument.name, text)
     return value
 
 
@@ -94,12 +94,13 @@ def _of_text(argument: Argument, text: Any) -> Any:
             return _date(argument, text)
     except (KeyError, TypeError, ValueError, OverflowError):
         raise BadArgument(argument.name, f"{_shown(text)} is not {in_words(argument)}") from None
-    return _storable(argument, text)
+    return storable(argument.name, text)
 
 
-def _storable(argument: Argument, text: str) -> str:
+def storable(name: str, text: str) -> str:
+    """Return a text. BadArgument for the argument of this name where it has what is not stored."""
     if _UNSTORABLE.search(text):
-        raise BadArgument(argument.name, f"{text!r} has a character that is none of a text")
+        raise BadArgument(name, f"{text!r} has a character that is none of a text")
     return text
 
 

@@ -27,4 +27,12 @@ DECLARATIONS = (
             help="the file of the certificate chain of the operator interface (PEM); empty: certificate"),
     Setting(name="console_key", group=OPERATORS, default="", unit="PEM file",
             help="the file of its private key (PEM); empty: key"),
+    Setting(name="console_guest", group=OPERATORS, default="", unit="name",
+            help="the user whom anybody on this machine is who does not sign in, as a viewer; empty: none",
+            why="it is for demonstrations: the operator interface then listens on this machine alone"),
+    Setting(name="session_idle_s", group=OPERATORS, default=1800, unit="s", least=300, most=86_400,
+            help="how long somebody who has signed in may do nothing until they have to sign in again",
+            why="long enough to read a report, and short for a desk that somebody has left"),
+    Setting(name="session_s", group=OPERATORS, default=43_200, unit="s", least=300, most=604_800,
+            help="how long somebody may stay signed in, whatever they do", why="a long shift"),
 )

@@ -49,14 +49,15 @@ class OperatorToken(Table):
 
 
 class OperatorSession(Table):
-    """Somebody who has signed in to the console. `hash` is the SHA-256 of the cookie, `csrf` that of the text
-    which comes with everything that changes something."""
+    """Somebody who has signed in. `hash` is the SHA-256 of the cookie, `seen_at` the last use to the minute,
+    `signed_in_by` a way of server.operators.sessions, `address` where it came from."""
     user_id: int
     hash = TextField(primary_key=True)
     user = ForeignKeyField(OperatorUser, on_delete="CASCADE")
-    csrf = TextField()
     created_at = BigIntegerField()
     seen_at = BigIntegerField(index=True)
+    signed_in_by = TextField(default="")
+    address = TextField(default="")
 
 
 class SignInFailure(Table):

@@ -14,7 +14,7 @@ from server import actors, audit, clock, scopes
 from server.errors import Refused
 from server.grid.groups import powerlimits
 from server.models import Approval, OperatorUser, VirtualDER
-from server.operators import authentication, authorisation
+from server.operators import authorisation, principals
 from server.operators.authorisation import Declared
 from server.resources import store
 from server.units import Instant, Watts
@@ -162,7 +162,7 @@ def _as_asked(row: Approval) -> Iterator[Callable[[Ordering, Mapping[str, Any]],
         user = OperatorUser.get_or_none(OperatorUser.name == row.requested_by)
         if user is None or user.disabled:
             raise Refused(409, f"{row.requested_by} may sign in no more")
-        principal = authentication.principal(user)
+        principal = principals.of(user)
         stack.enter_context(authorisation.acting(principal, reason))
         yield lambda operation, values: authorisation.check(principal, operation, values)
 

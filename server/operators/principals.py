@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from server.models import VirtualDER
+from server.models import OperatorUser, VirtualDER
 from server.operators.roles import Role
 
 
@@ -13,3 +13,8 @@ class Principal(NamedTuple):
     name: str
     role: Role
     subtree: VirtualDER | None
+
+
+def of(user: OperatorUser) -> Principal:
+    """A user as one who asks for something."""
+    return Principal(user.name, Role(user.role), user.vder)

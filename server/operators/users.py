@@ -7,8 +7,8 @@ from typing import Any, TypedDict
 from server import audit, clock
 from server.errors import BadArgument, Refused
 from server.grid.groups import virtualders
-from server.models import OperatorSession, OperatorToken, OperatorUser, VirtualDER
-from server.operators import passwords
+from server.models import OperatorToken, OperatorUser, VirtualDER
+from server.operators import passwords, sessions
 from server.operators.roles import Role
 from server.resources import namehints, store
 from server.units import Instant
@@ -87,11 +87,12 @@ def update(
 ) -> None:
     """Change what a user may do, from the next request on; None leaves it, and "" ends rights nowhere.
 
-    Whoever is disabled is signed out; tokens let in again once their user is enabled.
+    It signs the user out everywhere; tokens of who is disabled let in again once their user is enabled.
     """
     top = subtree(vder) if vder is not None else None
     with store.transaction():
         row = find(name)
+        before = row.role, row.vder_id, row.disabled
         if role is not None:
             row.role = role
         if vder is not None:
@@ -99,8 +100,8 @@ def update(
         if disabled is not None:
             row.disabled = disabled
         row.save()
-        if disabled:
-            OperatorSession.delete().where(OperatorSession.user == row).execute()
+        if (row.role, row.vder_id, row.disabled) != before:
+            sessions.end_all(row)
 
 
 @audit.audited("user password", "{name}", answer=_state)
@@ -111,7 +112,7 @@ def set_password(name: str, password: str) -> OperatorUser:
         row = find(name)
         row.__data__.update(stored)
         row.save(only=list(stored))
-        OperatorSession.delete().where(OperatorSession.user == row).execute()
+        sessions.end_all(row)
     return row
 
 
