@@ -8,7 +8,7 @@ PYTEST = $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 # Hundreds of processes are started here; each would compile all modules anew where this is set.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test lint coverage soak test-matrix clients bench bench-scale bench-polls bench-grid docs clean
+.PHONY: run test lint coverage soak test-matrix clients bench bench-scale bench-polls bench-grid docs dist clean
 
 run: .venv/.run
 	$(BIN)/counterpoise demo $(if $(filter fast,$(DAY)),--fast) $(ARGS)
@@ -50,10 +50,26 @@ bench-grid: .venv/.bench
 docs: .venv/.docs
 	$(BIN)/python -m website
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict --config-file build/mkdocs.yml
-	@echo "The site: build/site/index.html"
+	@echo "The site: build/site/index.html (its search works from a server: python -m http.server --directory build/site)"
+
+# What is shipped, in dist/: the wheel, the source, the systemd units where they belong, and what it is made of.
+RUNTIME = postgres,report,api
+dist: .venv/.dist
+	rm -rf dist build/lib build/bdist.*
+	$(BIN)/python -m build --no-isolation --outdir dist . >build.log || { cat build.log; exit 1; }
+	@rm build.log
+	tar -czf dist/counterpoise-debian.tar.gz --owner=0 --group=0 --mode=u=rwX,go=rX \
+	    --transform='s,.*\.sysusers,usr/lib/sysusers.d/counterpoise.conf,;s,.*/\(.*\.\(service\|timer\)\),etc/systemd/system/\1,;s,^deploy,usr/share/counterpoise,' \
+	    deploy
+	test -d .venv-dist || $(BIN)/python -m venv --without-pip .venv-dist
+	$(BIN)/pip --quiet --disable-pip-version-check --python .venv-dist install "$$(ls dist/*.whl)[$(RUNTIME)]"
+	$(BIN)/pip --quiet --disable-pip-version-check --python .venv-dist install --no-deps --force-reinstall dist/*.whl
+	cd dist && ../.venv-dist/bin/counterpoise settings >/dev/null
+	$(BIN)/cyclonedx-py environment --output-reproducible --output-file dist/counterpoise-bom.json .venv-dist
+	@ls -sh dist
 
 clean:
-	rm -rf .venv .venv-* var build *.egg-info
+	rm -rf .venv .venv-* var build dist *.egg-info
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -62,6 +78,6 @@ clean:
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[report]'
 	@touch $@
 
-.venv/.test .venv/.bench .venv/.docs: .venv/.run
+.venv/.test .venv/.bench .venv/.docs .venv/.dist: .venv/.run
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$(@:.venv/.%=%)]'
 	@touch $@

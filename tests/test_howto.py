@@ -44,6 +44,7 @@ PAGES = (
     "connect-a-client",
     "aggregators",
     "users",
+    "install",
     "run-in-production",
     "back-up",
 )
