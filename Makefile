@@ -75,7 +75,7 @@ clean:
 	$(PYTHON) -m venv .venv
 
 .venv/.run: .venv/bin/python setup.cfg pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[report]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[console,report]'
 	@touch $@
 
 .venv/.test .venv/.bench .venv/.docs .venv/.dist: .venv/.run

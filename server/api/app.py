@@ -111,16 +111,21 @@ def _with_headers(response: Response) -> Response:
 
 def _refused(error: Exception) -> Response:
     """Return the problem of what was raised."""
+    return problem(refusal(error))
+
+
+def refusal(error: Exception) -> Refused:
+    """Return what was raised as a refusal; what nobody expected is logged, and told no further."""
     if isinstance(error, Refused):
-        return problem(error)
+        return error
     if isinstance(error, HTTPException):
         return _of_http(error)
     if isinstance(error, DATABASE_ERRORS) or is_disk_full(error):
-        return problem(_unavailable(error))
-    return problem(Refused(500, logs.unexpected(log, "the request")))
+        return _unavailable(error)
+    return Refused(500, logs.unexpected(log, "the request"))
 
 
-def _of_http(error: HTTPException) -> Response:
+def _of_http(error: HTTPException) -> Refused:
     allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
     words: dict[int, str] = {
         404: f"there is nothing at {request.path}. {ROOT}/openapi.json lists what there is",
@@ -131,7 +136,7 @@ def _of_http(error: HTTPException) -> Response:
     refused = Refused(code, words.get(code) or error.description or error.name)
     if allowed:
         refused.headers["Allow"] = allowed
-    return problem(refused)
+    return refused
 
 
 def _unavailable(error: Exception) -> Refused:

@@ -57,7 +57,10 @@ def on_starting(arbiter: Any) -> None:
 
 def when_ready(arbiter: Any) -> None:
     """Say where it listens (a hook of gunicorn)."""
-    logging.getLogger(logs.START).info("operators are served on %s/api/v1", ", ".join(startup.urls()))
+    log, urls = logging.getLogger(logs.START), startup.urls()
+    log.info("operators are served on %s/api/v1", ", ".join(urls))
+    if startup.has_console():
+        log.info("the console for people is on %s/console/", ", ".join(urls))
 
 
 def post_fork(arbiter: Any, worker: Any) -> None:

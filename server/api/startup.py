@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,8 @@ from server.resources import hooks
 if TYPE_CHECKING:
     from flask import Flask
 
+_CONSOLE = "server.console.frame"  # by its name: it is above this package, which does without it
+_LIBRARIES = ("flask_bootstrap", "flask_wtf", "plotly")
 STATEMENT_S = 120  # of an operator's request, such as a report of a month
 
 
@@ -70,4 +74,12 @@ def application() -> Flask:
     timekeeping.start()
     hooks.run_seeds()
     models.db.close()
-    return app.create()
+    made = app.create()
+    if has_console():
+        import_module(_CONSOLE).register(made)
+    return made
+
+
+def has_console() -> bool:
+    """Return whether what the pages for people need is installed: the extra `console`."""
+    return all(find_spec(name) is not None for name in _LIBRARIES)
