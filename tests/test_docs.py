@@ -21,7 +21,7 @@ PAGES = sorted(path for path in ROOT.rglob("*.md") if not any(
 FRONT_PAGE_LINES = 120
 PROGRAMS: dict[str, click.Command] = {"counterpoise": main, "python -m clients": fleet.main}
 FILE = re.compile(r"[\w/-]+\.(csv|bin|xml|json|jsonl|pem)|FILE")
-OTHER_VARIABLES = {"CONFIG", "TEST_POSTGRES"}
+OTHER_VARIABLES = {"CA", "CONFIG", "SERVER", "TOKEN", "TEST_POSTGRES"}
 
 
 class Line(NamedTuple):

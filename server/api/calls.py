@@ -11,13 +11,11 @@ from flask import Request, Response
 from werkzeug.datastructures import MultiDict
 
 from server.api import access, lists, requestvalues, values
+from server.api.encoding import REASON
 from server.api.routes import Route
 from server.errors import Refused
-from server.models.pages import Pages
-from server.operations.declaration import Argument
 from server.operators import authorisation
 
-REASON = "Audit-Reason"  # header: why, for the audit log
 EXTRA = "pip install"  # part of the message of an import error where an extra is missing
 JSON = requestvalues.JSON
 
@@ -25,7 +23,7 @@ JSON = requestvalues.JSON
 def answer(route: Route, request: Request, in_path: Mapping[str, str]) -> Response:
     """Return the answer to a request for an operation. Refused where it cannot be done."""
     who = access.principal(request)
-    reason = request.headers.get(REASON, "")
+    reason = _reason(request.headers.get(REASON, ""))
     query = MultiDict(request.args)
     page = _page(route, query)
     given = requestvalues.confirmed(route, requestvalues.read(route, request, in_path, query))
@@ -37,6 +35,14 @@ def answer(route: Route, request: Request, in_path: Mapping[str, str]) -> Respon
         if EXTRA not in str(missing):
             raise
         raise Refused(501, str(missing)) from None
+
+
+def _reason(text: str) -> str:
+    """The reason of a header, whose octets WSGI has as Latin-1."""
+    try:
+        return text.encode("latin-1").decode()
+    except ValueError:
+        return text
 
 
 def _do(route: Route, request: Request, given: dict[str, Any], page: lists.AskedPage | None) -> Response:
@@ -74,22 +80,9 @@ def _json(document: Any) -> Response:
                     content_type=JSON)
 
 
-def paging(route: Route) -> list[Argument]:
-    """Return what a route takes beside the arguments of its operation: those of a list, for a GET of one.
-
-    An operation with a `limit` of its own decides itself where a list ends that is not read by a key.
-    """
-    if route.method != "GET" or not lists.is_declared(route.operation.result):
-        return []
-    own = {argument.name for argument in route.operation.arguments}
-    ends = lists.LIMIT in own and not lists.is_declared(route.operation.result, Pages)
-    return [argument for name, argument in lists.PARAMETERS.items()
-            if not (ends and name in (lists.LIMIT, lists.CURSOR))]
-
-
 def _page(route: Route, query: MultiDict[str, str]) -> lists.AskedPage | None:
     """Return the page that is asked for, and take its parameters out of the query."""
-    parameters = {argument.name for argument in paging(route)}
+    parameters = {argument.name for argument in lists.paging(route)}
     if not parameters:
         return None
     asked = {name: query.poplist(name) for name in parameters & query.keys()}

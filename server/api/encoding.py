@@ -13,6 +13,8 @@ from server.api import values
 from server.api.routes import ROOT, Route
 from server.operations.declaration import Argument, UploadedFile
 
+YES = "yes"  # beside the arguments: the answer to the question of an operation that asks first
+REASON = "Audit-Reason"  # header: why, for the audit log, in UTF-8
 _QUOTED = str.maketrans({'"': "%22", "\\": "%5C", "\r": "%0D", "\n": "%0A"})  # in names of files
 
 

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any, get_origin
 
 from server.api import values
+from server.api.routes import Route
 from server.errors import BadArgument
 from server.models.pages import Pages
 from server.operations import resulttypes
@@ -44,6 +45,19 @@ class AskedPage:
     limit: int = DEFAULT
     cursor: str = ""
     fields: tuple[str, ...] = ()
+
+
+def paging(route: Route) -> list[Argument]:
+    """Return what a route takes beside the arguments of its operation: those of a list, for a GET of one.
+
+    An operation with a `limit` of its own decides itself where a list ends that is not read by a key.
+    """
+    if route.method != "GET" or not is_declared(route.operation.result):
+        return []
+    own = {argument.name for argument in route.operation.arguments}
+    ends = LIMIT in own and not is_declared(route.operation.result, Pages)
+    return [argument for name, argument in PARAMETERS.items()
+            if not (ends and name in (LIMIT, CURSOR))]
 
 
 def page_of(given: Mapping[str, list[str]], **found: Any) -> AskedPage:

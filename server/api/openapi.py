@@ -8,7 +8,7 @@ from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
-from server.api import access, calls, problems, requestvalues, schemas, signin
+from server.api import access, encoding, lists, problems, requestvalues, schemas, signin
 from server.api.routes import ROOT, VERBS, Route, routes
 from server.api.schemas import Schema
 from server.operations.declaration import DRY_RUN, Argument, UploadedFile
@@ -96,7 +96,7 @@ def _manner(route: Route) -> str:
     operation = route.operation
     sentences = [f"Command: `counterpoise {operation.name}`. Role: {operation.role}."]
     if operation.confirm:
-        sentences.append(f"Needs {requestvalues.YES}=true, unless it is tried.")
+        sentences.append(f"Needs {encoding.YES}=true, unless it is tried.")
     if route.uploads:
         sentences.append("The file may also be the whole body, in its own Content-Type, with the other "
                          "arguments in the query.")
@@ -108,15 +108,15 @@ def _parameters(route: Route) -> Iterable[dict[str, Any]]:
         yield {"name": argument.name, "in": "path", "required": True,
                "schema": schemas.of_argument(argument) | _HAS_CHARACTERS}
     if route.in_query:
-        paging = calls.paging(route)
+        paging = lists.paging(route)
         names = {argument.name for argument in paging}  # the `limit` of a page is in place of one of a list
         own = (argument for argument in route.others if argument.name not in names)
         yield from map(_parameter, (*own, *paging))
         if route.operation.confirm:
-            yield {"name": requestvalues.YES, "in": "query", "required": False, "description": _ANSWER,
+            yield {"name": encoding.YES, "in": "query", "required": False, "description": _ANSWER,
                    "schema": {"type": "boolean"}}
     if route.operation.changes:
-        yield {"name": calls.REASON, "in": "header", "required": False, "schema": {"type": "string"},
+        yield {"name": encoding.REASON, "in": "header", "required": False, "schema": {"type": "string"},
                "description": "Why, for the audit log."}
 
 
@@ -142,7 +142,7 @@ def _body(route: Route) -> dict[str, Any]:
 def _object(route: Route, arguments: Iterable[Argument], schema_of: Any) -> Schema:
     properties = {argument.name: schema_of(argument) for argument in arguments}
     if route.operation.confirm:
-        properties[requestvalues.YES] = {"type": "boolean", "description": _ANSWER}
+        properties[encoding.YES] = {"type": "boolean", "description": _ANSWER}
     schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
     if required := [argument.name for argument in arguments if argument.required]:
         schema["required"] = required

@@ -10,12 +10,12 @@ from flask import Request
 from werkzeug.datastructures import MultiDict
 
 from server.api import values
+from server.api.encoding import YES
 from server.api.routes import Route
 from server.errors import BadArgument, Refused
 from server.operations.declaration import DRY_RUN, Argument, UploadedFile
 
 JSON, MULTIPART = "application/json", "multipart/form-data"
-YES = "yes"  # the answer to the question of an operation that asks first
 
 
 def read(route: Route, request: Request, in_path: Mapping[str, str], query: MultiDict[str, str]

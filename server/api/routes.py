@@ -246,11 +246,13 @@ def declared() -> Iterator[Operation]:
         yield from operations.load(name).walk()
 
 
+def route_of(operation: Operation) -> Route:
+    """Return the route of an operation. KeyError where it has no path."""
+    method, path = PATHS[operation.name].split(" ")
+    return Route(operation=operation, method=method, path=path)
+
+
 @lru_cache(maxsize=1)
 def routes() -> dict[str, Route]:
     """Return the route of each operation, by its name. KeyError where an operation has no path."""
-    found = {}
-    for operation in declared():
-        method, path = PATHS[operation.name].split(" ")
-        found[operation.name] = Route(operation=operation, method=method, path=path)
-    return found
+    return {operation.name: route_of(operation) for operation in declared()}

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from server import audit, auditarchive
+from server.cli import common
 from server.cli.presentation import Presentation
 from server.cli.tables import iso, printable, show
 
@@ -22,6 +23,8 @@ def _tail(entries: list[audit.AuditRow], as_json: bool, follow: bool) -> None:
     if not follow:
         show(entries if as_json else [_row(entry) for entry in entries], as_json)
         return
+    if common.server() is not None:
+        raise click.UsageError("--follow reads the database: leave it out with --server.")
     values = click.get_current_context().params
     filters = {"who": values["who"], "operation": values["operation"], "subject": values["subject"]}
     since = values["since"] and values["since"]()

@@ -59,9 +59,11 @@ def command(operation: Operation, name: str) -> click.Command:
             own["whole"] = whole
         common.ask(operation.question(values), yes)
         # instants are relative to the clock, which the database decides: it is opened first
-        run(operation, lambda: operation.run(_arguments(operation, values)),
+        local = values.get(operation.without_database)
+        is_remote = common.server() is not None and not local
+        run(operation, lambda: (_remotely if is_remote else _locally)(operation, values),
             lambda result: presentation.print(result, as_json, **own),
-            database=not values.get(operation.without_database))
+            database=not local and not is_remote)
         if values.get(DRY_RUN) and not as_json:
             click.secho("Dry run: nothing was changed.", err=True)
 
@@ -78,6 +80,20 @@ def command(operation: Operation, name: str) -> click.Command:
            for argument in operation.arguments):
         click_command.context_settings["ignore_unknown_options"] = True  # -5 is a number here
     return click_command
+
+
+def _locally(operation: Operation, values: dict[str, Any]) -> Any:
+    return operation.run(_arguments(operation, values))
+
+
+def _remotely(operation: Operation, values: dict[str, Any]) -> Any:
+    """Do an operation on the server of this call."""
+    from server.cli import remote
+    server = common.server()
+    assert server is not None
+    if any(callable(value) for value in values.values()):
+        click.get_current_context().meta[common.NOW] = remote.now(server)
+    return remote.call(server, operation, _arguments(operation, values), common.actor()[1])
 
 
 def _presentation(operation: Operation) -> Presentation:

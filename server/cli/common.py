@@ -7,15 +7,22 @@ import pwd
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from server import clock, logs
 from server.config import Source, settings
-from server.config.sources import ENVIRONMENT, OPTION
+from server.config.sources import ENVIRONMENT, OPTION, TOKEN
+
+if TYPE_CHECKING:
+    from server.cli.remote import RemoteServer
 
 log = logging.getLogger(__name__)
 ACTOR = "counterpoise.actor"  # name and reason, in the context of a call
+SERVER = "counterpoise.server"  # the remote server, in the context of a call that has one
+NOW = "counterpoise.now"  # the time of its clock
 EXTRA = "pip install"  # part of the message of an import error where an extra is missing
 
 
@@ -56,6 +63,31 @@ def actor() -> tuple[str, str]:
     """The name of who is acting, and the reason, as the command line has them."""
     name, reason = click.get_current_context().meta[ACTOR]
     return name, reason
+
+
+def token(file: str | None) -> str:
+    """Return the token in a file, else that of the environment, which others do not see either."""
+    if file is None:
+        return os.environ.get(TOKEN, "").strip()
+    try:
+        return Path(file).read_text().strip()
+    except (OSError, ValueError) as error:
+        raise click.BadParameter(
+            f"{file} cannot be read: {getattr(error, 'strerror', None) or error}. Name the file that has the "
+            f"token, or set {TOKEN}: others see what a command line says.", param_hint="'--token'") from None
+
+
+def server() -> RemoteServer | None:
+    """The remote server of this call; None where it works on the database."""
+    found: RemoteServer | None = click.get_current_context().meta.get(SERVER)
+    return found
+
+
+def now() -> int:
+    """The present time, which is that of the clock of the server."""
+    context = click.get_current_context(silent=True)
+    found: int | None = context.meta.get(NOW) if context else None
+    return clock.now() if found is None else found
 
 
 def secret(name: str, from_input: bool) -> str:

@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from server import clock, durationtexts, quantitytexts
+from server import durationtexts, quantitytexts
+from server.cli import common
 from server.config import settings
 from server.operations import timetexts
 from server.operations.declaration import YEAR_2200, Argument, UploadedFile
@@ -50,7 +51,7 @@ class Instant(ParamType):
 
         def of_the_clock() -> int:
             try:
-                instant = timetexts.instant(value, ZoneInfo(settings.timezone), clock.now())
+                instant = timetexts.instant(value, ZoneInfo(settings.timezone), common.now())
             except ValueError as error:
                 self.fail(f"{value!r} {error}", param, ctx)
             if not 0 <= instant <= YEAR_2200:

@@ -17,6 +17,7 @@ from server.config.setting import BadSettings, Value
 
 PREFIX = "COUNTERPOISE_"
 CONFIG, FOR_TESTS = f"{PREFIX}CONFIG", f"{PREFIX}TEST_"  # the variables of this prefix that are not settings
+SERVER, TOKEN, CA = (f"{PREFIX}{name}" for name in ("SERVER", "TOKEN", "CA"))  # of a remote command line
 DEFAULT, FILE, ENVIRONMENT, OPTION, PROGRAM = "default", "file", "environment", "option", "program"
 _NEW_NAMES = {setting.was: setting.name for setting in SETTINGS.values() if setting.was}
 
@@ -149,7 +150,7 @@ def _of_environment(environ: Mapping[str, str]) -> Iterator[_SourceValue]:
 
 
 def _is_setting(key: str) -> bool:
-    return key.startswith(PREFIX) and key != CONFIG and not key.startswith(FOR_TESTS)
+    return key.startswith(PREFIX) and key not in (CONFIG, SERVER, TOKEN, CA) and not key.startswith(FOR_TESTS)
 
 
 def _nearest(name: str) -> str:

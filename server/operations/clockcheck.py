@@ -10,7 +10,7 @@ clock_group = Group("clock", "The clock of this machine: whether it is trusted a
 GROUPS = (clock_group,)
 
 
-@clock_group.operation("show", role=Role.VIEWER)
+@clock_group.operation("show", role=Role.VIEWER, in_subtree=True)
 def show() -> timekeeping.ClockRow:
     """Show the time of the server, and whether the system's clock has jumped.
 

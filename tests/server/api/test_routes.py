@@ -4,18 +4,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from server.api import encoding, routes, values
-from server.cli import parameters, reference
+from server.api.encoding import Encoded
+from server.cli import parameters, reference, remote
 from server.operations.declaration import Operation
 from server.operators import tokens, users
 from server.operators.roles import Role
 from tests.conftest import on_sqlite
-from tests.server.api.conftest import Program
+from tests.server.api.conftest import TOKEN, Program
 from tests.server.cli import test_trail
 
 street = test_trail.run
@@ -70,6 +72,19 @@ def by_rest(program: Program, operation: Operation, given: dict[str, Any]) -> An
     return values.from_json(result, operation.result)
 
 
+@pytest.fixture
+def remotely(street: Callable[..., Any], program: Program, monkeypatch: pytest.MonkeyPatch
+             ) -> Callable[..., Any]:
+    """Type a command line that works on the operator interface of the test, without sockets."""
+    def exchange(server: remote.RemoteServer, request: Encoded, headers: dict[str, str]) -> remote.Reply:
+        answer = program.client.open(request.href, method=request.method, data=request.body or None,
+                                     headers=headers)
+        return remote.Reply(answer.status_code, answer.data, dict(answer.headers))
+    monkeypatch.setattr(remote, "exchange", exchange)
+    monkeypatch.setenv("COUNTERPOISE_TOKEN", TOKEN)
+    return partial(street, "--server", "https://counterpoise.test:8444")
+
+
 def plain(value: Any) -> Any:
     """A result without what is made anew by each call."""
     if isinstance(value, dict):
@@ -82,10 +97,11 @@ def is_of_users(verb: tuple[str, str]) -> bool:
 
 
 @on_sqlite
-def test_each_operation_gives_the_same_result_by_both(
-    street: Callable[..., Any], program: Program, recorded: Recorded, tmp_path: Path
+def test_each_operation_gives_the_same_result_by_all(
+    street: Callable[..., Any], remotely: Callable[..., Any], program: Program, recorded: Recorded,
+    tmp_path: Path
 ) -> None:
-    tried, differing = set(), {}
+    tried, differing, elsewhere = set(), {}, {}
     verbs = [*test_trail.DRY_RUNS.items(), *test_trail.LOOKS.items()]
     for verb, words in sorted(verbs, key=is_of_users):  # once there are any, commands approve nothing
         if is_of_users((verb, words)) and not users.list_users():
@@ -95,7 +111,8 @@ def test_each_operation_gives_the_same_result_by_both(
         recorded.clear()
         if verb in test_trail.DRY_RUNS and "--dry-run" not in typed:
             typed.append("--dry-run")
-        output = street("--as", "console", *typed, *(["--json"] if verb not in LINES else [])).stdout
+        typed += [] if verb in LINES else ["--json"]
+        output = street("--as", "console", *typed).stdout
         if not recorded:
             continue  # a command that is no operation
         operation, given = recorded[0]
@@ -103,8 +120,12 @@ def test_each_operation_gives_the_same_result_by_both(
         result = plain(by_rest(program, operation, given))
         if result != plain(expected):
             differing[verb] = result, plain(expected)
+        output = remotely(*typed).stdout
+        result = plain([*map(json.loads, output.splitlines())] if verb in LINES else json.loads(output))
+        if result != plain(expected):
+            elsewhere[verb] = result, plain(expected)
         tried.add(operation.name)
-    assert differing == {} and tried == routes.PATHS.keys()
+    assert differing == {} and elsewhere == {} and tried == routes.PATHS.keys()
 
 
 REFUSED = (
@@ -118,14 +139,15 @@ REFUSED = (
 
 
 @on_sqlite
-def test_a_refusal_is_the_same_by_both(
-    street: Callable[..., Any], program: Program, recorded: Recorded
+def test_a_refusal_is_the_same_by_all(
+    street: Callable[..., Any], remotely: Callable[..., Any], program: Program, recorded: Recorded
 ) -> None:
     for words in REFUSED:
         recorded.clear()
         output = street(*words.split(), "--json", fails=True).stdout
         message = json.loads(output)["error"]["message"]
-        operation, given = recorded[0]
+        assert remotely(*words.split(), "--json", fails=True).stdout == output
+        operation, given = next(call for call in recorded if call[0].name != "clock show")
         route = routes.routes()[operation.name]
         answer = program.send_encoded(encoding.encoded(route, given, yes(operation)))
         problem = json.loads(answer.data)

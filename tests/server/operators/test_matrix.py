@@ -62,6 +62,7 @@ WITHIN: dict[str, dict[str, Any]] = {
     "report nonresponders": {"vder": "{vder}"},
     "baseline compute": {"name": "{device}", "start": NOON - 3600, "end": NOON},
     "baseline show": {"order": "{order}"},
+    "clock show": {},
     "approval list": {}, "approval limits": {}, "approval approve": {"number": "{approval}"},
     "approval reject": {"number": "{approval}"},
 }
