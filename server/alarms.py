@@ -17,7 +17,7 @@ from typing import Any, TypedDict
 from server import clock
 from server.alarmkinds import HOUR_S, KINDS, SEVERITIES
 from server.config import settings
-from server.models import AlarmNotice, AlarmRecord, db
+from server.models import AlarmNotice, AlarmRecord, changes, db
 from server.units import Instant
 
 log = logging.getLogger(__name__)
@@ -135,9 +135,12 @@ def channels(kind: str) -> Iterator[str]:
 
 
 def _tell(numbers: Iterable[int], change: str, kind: str, now: Instant) -> None:
-    """Have people told of a change of alarms, in the transaction of the change."""
+    """Have people and programs told of a change of alarms, in the transaction of the change."""
+    chosen, severity = list(numbers), KINDS[kind].severity.value
+    changes.note_all(changes.ALARM, change, [
+        changes.ChangedSubject(str(number), data={"type": kind, "severity": severity}) for number in chosen])
     rows = [{"alarm": number, "change": change, "channel": channel, "at": now, "due_at": now}
-            for channel in channels(kind) for number in numbers]
+            for channel in channels(kind) for number in chosen]
     if rows:
         AlarmNotice.insert_many(rows).execute()
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from server import alarms, auditarchive, clock, diskspace, logs, timekeeping
+from server import alarms, auditarchive, clock, diskspace, logs, statechanges, timekeeping
 from server.config import settings
 from server.config.checks import masked
 from server.devices import processcounts
@@ -39,11 +39,12 @@ RETRY_S = 60  # until a duty that failed is tried again
 
 
 def turn() -> int:
-    """Say that a worker runs, watch the clock, clear alarms that are over, render what time has changed,
-    infer capacities, sum up readings, learn what storage does by itself and how thermal loads follow the
-    weather, decide the steps of the areas that are due, make the programs of single devices that further
-    steps need, go on with changes of members and with orders whose maker has ended, reckon those again that
-    wait for first readings, publish the next limits of connection points, and look for what is wrong.
+    """Say that a worker runs, watch the clock, place changes of state, clear alarms that are over, render
+    what time has changed, infer capacities, sum up readings, learn what storage does by itself and how
+    thermal loads follow the weather, decide the steps of the areas that are due, make the programs of single
+    devices that further steps need, go on with changes of members and with orders whose maker has ended,
+    reckon those again that wait for first readings, publish the next limits of connection points, and look
+    for what is wrong.
 
     A duty that fails unexpectedly is logged, raised as an alarm, and tried again after RETRY_S; the others go
     on. Return how many lists, capacities, intervals, steps and devices that was.
@@ -57,6 +58,11 @@ def _render() -> int:
 
 def _clear_alarms() -> int:
     alarms.clear_lapsed()
+    return 0
+
+
+def _place_changes() -> int:
+    statechanges.arrange()
     return 0
 
 
@@ -74,6 +80,7 @@ def _check_conditions() -> int:
 DUTIES: dict[str, Callable[[], int]] = {
     "saying that it runs": presence.beat,
     "watching the clock": _watch_clock,
+    "placing changes of state": _place_changes,
     "clearing alarms": _clear_alarms,
     "rendering": _render,
     "inferring capacities": inferredcapacity.infer_due,

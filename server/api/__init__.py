@@ -3,6 +3,7 @@
 Read `routes` first (where each operation is found), then `calls` (one request), `requestvalues` (what it
 gives; `encoding` makes such requests), `values` (how JSON says it), `lists` (pages), `access` (who calls),
 `signin` (who signs in), `problems` (what is refused), `openapi` (the document of all of it, with `schemas`),
-`docs` (its page), `app` (the WSGI application), `startup` (what it needs) and `listen` (its own listener,
-which `counterpoise console` starts).
+`docs` (its page), `stream` (server-sent events of what changes, with `streamtexts`; `listeners` feeds those
+whom `threadworker` hands over), `app` (the WSGI application), `startup` (what it needs) and `listen` (its own
+listener, which `counterpoise console` starts).
 """

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
 from server import diskspace, logs
-from server.api import calls, docs, signin
+from server.api import calls, docs, signin, stream
 from server.api.problems import problem
 from server.api.routes import ROOT, Route, routes
 from server.config import settings
@@ -84,6 +84,7 @@ def create() -> Flask:
                          provide_automatic_options=False)
     docs.register(app)
     signin.register(app)
+    stream.register(app)
     app.register_error_handler(Exception, _refused)
     app.after_request(_with_headers)
     return app

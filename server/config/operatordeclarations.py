@@ -35,4 +35,8 @@ DECLARATIONS = (
             why="long enough to read a report, and short for a desk that somebody has left"),
     Setting(name="session_s", group=OPERATORS, default=43_200, unit="s", least=300, most=604_800,
             help="how long somebody may stay signed in, whatever they do", why="a long shift"),
+    Setting(name="stream_listeners", group=OPERATORS, default=500, unit="connections", least=1, most=100_000,
+            help="connections to the stream of changes that a process of the operator interface has at most"),
+    Setting(name="stream_of_user", group=OPERATORS, default=50, unit="connections", least=1, most=100_000,
+            help="of these, connections of one user"),
 )

@@ -15,7 +15,7 @@ from server import clock
 from server.config import settings
 from server.devices import access, identity
 from server.errors import Refused
-from server.models import EVERYONE, JSON, Audience, Device, among, pages
+from server.models import EVERYONE, JSON, Audience, Device, among, changes, pages
 from server.models.base import CHUNK
 from server.resources import documents, profiles, sql, store, table
 from server.resources.hooks import Change, after, after_all, before, rebuild, seed
@@ -100,14 +100,14 @@ def _check_registration(caller: access.Caller, lfdi: Lfdi) -> None:
 
 
 @after_all("POST", "EndDevice")
-def _add_devices(changes: list[Change]) -> None:
+def _add_devices(added: list[Change]) -> None:
     """Add the rows of new devices, their PINs, and what they have from the start."""
-    entries = {change.href: change.notes.get("entry") or _registered(change) for change in changes}
+    entries = {change.href: change.notes.get("entry") or _registered(change) for change in added}
     sql.insert(
         "device", _COLUMNS,
         ((table.number(change.href), entry.lfdi, change.data["sFDI"], entry.name, entry.kind,
           JSON().db_value(dict(entry.labels)), Device.ENROLLED, entry.manager, entry.profile, clock.now())
-         for change in changes for entry in [entries[change.href]]))
+         for change in added for entry in [entries[change.href]]))
     if any(entry.profile for entry in entries.values()):
         profiles.note_change()
     _add_audiences((entry.lfdi, entry.manager) for entry in entries.values())
@@ -117,6 +117,8 @@ def _add_devices(changes: list[Change]) -> None:
         table.rows[kind].href(device=table.number(href)): kind for href, entry in entries.items()
         for kind in (*_DEVICE_PLACEHOLDERS, *([CONNECTION_POINT] if _is_csip_aus(entry.profile) else []))})
     _register({href: entry.pin for href, entry in entries.items()})
+    changes.note_all(changes.DEVICE, "enrolled", [
+        changes.ChangedSubject(entry.lfdi, entry.lfdi, {"name": entry.name}) for entry in entries.values()])
 
 
 def _registered(change: Change) -> Entry:
@@ -207,7 +209,9 @@ def _remove_device(change: Change) -> None:
     for mirror in documents.own("/mup", lfdi):
         store.remove(mirror.href)
     Audience.delete().where((Audience.lfdi == lfdi) | (Audience.audience == lfdi)).execute()
-    count_managed([Device.get(Device.lfdi == lfdi).manager])
+    device = Device.get(Device.lfdi == lfdi)
+    count_managed([device.manager])
+    changes.note(changes.DEVICE, "removed", lfdi, lfdi, name=device.name)
     Device.delete().where(Device.lfdi == lfdi).execute()
 
 

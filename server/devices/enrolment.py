@@ -12,7 +12,7 @@ from server import audit, scopes
 from server.devices import access, aggregators, names
 from server.devices.enddevices import Entry, add_connection_points, check_lfdi, check_pin, href, rerender
 from server.errors import Refused
-from server.models import JSON, Device, among
+from server.models import JSON, Device, among, changes
 from server.resources import outbox, profiles, sql, store
 from server.resources.codes import DeviceCategory
 from server.resources.variants import PROFILES
@@ -140,6 +140,8 @@ def suspend(device: Device, suspended: bool = True) -> None:
     with store.transaction():
         device.state = Device.SUSPENDED if suspended else Device.ENROLLED
         device.save()
+        changes.note(changes.DEVICE, "suspended" if suspended else "restored", device.lfdi, device.lfdi,
+                     name=device.name)
         aggregators.follow([device])
 
 

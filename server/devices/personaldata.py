@@ -23,7 +23,8 @@ from server.models import (AlarmNotice, AlarmRecord, Approval, Audience, AuditEn
                            FilePart, FileProgress, KeyValue, Measurement, MembershipWork, OperatorSession,
                            OperatorToken, OperatorUser, Plan, PointEnvelope, PowerLimit, QuarterHours, Rate,
                            Reading, ReadingSet, ResourceChange, ResponseRecord, Series, Share, SignInFailure,
-                           Subscription, Table, ThermalParameters, VirtualDER, tables, vder_audience)
+                           StateChange, Subscription, Table, ThermalParameters, VirtualDER, tables,
+                           vder_audience)
 from server.resources import sql, store
 from server.units import Instant, Lfdi
 
@@ -130,6 +131,8 @@ HOLDINGS = (
     Holding(FileProgress, lambda about: FileProgress.lfdi == about.lfdi),
     Holding(Subscription, lambda about: Subscription.lfdi == about.lfdi),
     Holding(ResourceChange, lambda about: ResourceChange.audience == about.lfdi),
+    Holding(StateChange, lambda about: StateChange.audience.in_(
+        (about.lfdi, vder_audience(about.vder or 0)))),
     Holding(AlarmRecord, _alarms),
     Holding(DeviceExchange, lambda about: DeviceExchange.lfdi == about.lfdi),
     Holding(DeviceTrace, lambda about: DeviceTrace.lfdi == about.lfdi),

@@ -4,10 +4,11 @@ Read `base` (what every table has), `documents` (resources, readings, responses)
 DERs), `orders`, `contracts` (of businesses), `envelopes` (limits of connection points), `fleet` (what is
 known of members), `series` (signals, measurements), `plans`, `subscriptions` (and what is due to them),
 `files` (that devices load), `exchanges` (with devices), `operators` (who uses the operator interface),
-`alarms` and `auditlog`; `pages` reads long lists; `statements` tells those that are wrong; `diskfull` and
-`unavailable` tell the errors of a full disk, and of a database that does not answer, from others; `postgres`
-does not wait for a frozen PostgreSQL, and keeps nothing in a session where a pooler lends it; `inuse` and
-`turns` are locks beside SQLite, whose transactions `groupcommit` has on the disk before they are answered.
+`alarms`, `changes` (of state, for streams and webhooks) and `auditlog`; `pages` reads long lists;
+`statements` tells those that are wrong; `diskfull` and `unavailable` tell the errors of a full disk, and of a
+database that does not answer, from others; `postgres` does not wait for a frozen PostgreSQL, and keeps
+nothing in a session where a pooler lends it; `inuse` and `turns` are locks beside SQLite, whose transactions
+`groupcommit` has on the disk before they are answered.
 `Document` holds what was submitted and what is served, by href. Most other tables can be rebuilt from it;
 readings, orders, signals, plans and what operators set are the truth themselves.
 """
@@ -30,6 +31,7 @@ from server.models import statements
 from server.models.alarms import AlarmNotice, AlarmRecord
 from server.models.auditlog import AuditEntry
 from server.models.base import CHUNK, EVERYONE, JSON, NOBODY, Table, among, chunked, db
+from server.models.changes import StateChange
 from server.models.contracts import Block, BlockCall
 from server.models.devices import Audience, Device, vder_audience, vder_of_audience
 from server.models.documents import Counter, Document, KeyValue, Rate, Reading, ReadingSet, ResponseRecord
@@ -215,11 +217,11 @@ def tables() -> list[type[Table]]:
 __all__ = [
     "AlarmNotice", "AlarmRecord", "Approval", "Audience", "AuditEntry", "Balance", "Block", "BlockCall",
     "CHUNK", "ChargingSession", "Counter", "DefaultBehaviour", "DerState", "Device", "DeviceExchange",
-    "DeviceTrace", "DeviceType", "DispatchOrder", "Document", "EVERYONE", "ErasedMember",
-    "FileContent", "FilePart", "FileProgress", "JSON", "KeyValue", "Measurement", "Membership",
-    "MembershipChange", "MembershipWork", "Meter", "NOBODY", "OperatorSession", "OperatorToken",
-    "OperatorUser", "Participation", "Plan", "PointEnvelope", "PowerLimit", "QuarterHours", "Rate",
-    "RatingOverride", "Reading", "ReadingSet", "ResourceChange", "ResponseRecord", "Series", "Share",
-    "SignInFailure", "Subscription", "Table", "ThermalParameters", "ThermalState", "VirtualDER", "among",
-    "check_schema", "chunked", "connect", "db", "discard_connection", "first_statement", "hold_open",
-    "is_postgres", "migrate", "open_database", "pending", "tables", "vder_audience", "vder_of_audience"]
+    "DeviceTrace", "DeviceType", "DispatchOrder", "Document", "EVERYONE", "ErasedMember", "FileContent",
+    "FilePart", "FileProgress", "JSON", "KeyValue", "Measurement", "Membership", "MembershipChange",
+    "MembershipWork", "Meter", "NOBODY", "OperatorSession", "OperatorToken", "OperatorUser", "Participation",
+    "Plan", "PointEnvelope", "PowerLimit", "QuarterHours", "Rate", "RatingOverride", "Reading", "ReadingSet",
+    "ResourceChange", "ResponseRecord", "Series", "Share", "SignInFailure", "StateChange", "Subscription",
+    "Table", "ThermalParameters", "ThermalState", "VirtualDER", "among", "check_schema", "chunked",
+    "connect", "db", "discard_connection", "first_statement", "hold_open", "is_postgres", "migrate",
+    "open_database", "pending", "tables", "vder_audience", "vder_of_audience"]

@@ -1,10 +1,14 @@
 """Tables of the people and programs who use the operator interface, and of how they sign in."""
 from __future__ import annotations
 
+from typing import Any
+
 from peewee import (AutoField, BigIntegerField, BooleanField, DoubleField, ForeignKeyField, IntegerField,
                     TextField)
 
 from server.models.base import JSON, Table
+from server.models.changes import APPROVAL, NotedTable
+from server.models.devices import vder_audience
 from server.models.groups import VirtualDER
 
 
@@ -75,7 +79,7 @@ class PowerLimit(Table):
     orders_w = DoubleField()
 
 
-class Approval(Table):
+class Approval(NotedTable, Table):
     """An operation that was asked for and needs somebody else's approval.
 
     `arguments` are those of `operation`; it is done as it was asked before `valid_until`, or never.
@@ -99,3 +103,8 @@ class Approval(Table):
     decided_by = TextField(default="")
     decided_at = BigIntegerField(null=True)
     remark = TextField(default="")
+
+    def state_change(self, created: bool, only: Any) -> tuple[str, str, str, dict[str, Any]] | None:
+        """Return its state."""
+        return APPROVAL, self.state, vder_audience(self.vder_id), {
+            "vder": self.vder.name, "operation": self.operation}

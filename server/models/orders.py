@@ -1,13 +1,17 @@
 """Dispatch orders, the share of each device in them, and what is kept of members that were erased."""
 from __future__ import annotations
 
+from typing import Any
+
 from peewee import AutoField, BigIntegerField, CompositeKey, DoubleField, ForeignKeyField, TextField
 
 from server.models.base import JSON, Table
+from server.models.changes import ORDER, NotedTable
+from server.models.devices import vder_audience
 from server.models.groups import VirtualDER
 
 
-class DispatchOrder(Table):
+class DispatchOrder(NotedTable, Table):
     """What an operator or a plan (`plan_id`) asked of a virtual DER.
 
     `quantity` is one of allocation.QUANTITIES or reactive.QUANTITIES, `stop`, or the way in which a plan is
@@ -37,6 +41,15 @@ class DispatchOrder(Table):
     asked = JSON(null=True)
     clipped_w = DoubleField(null=True)
     reckon_at = BigIntegerField(null=True)
+
+    def state_change(self, created: bool, only: Any) -> tuple[str, str, str, dict[str, Any]] | None:
+        """Return that it was created or cancelled, or that all its events are published."""
+        if only and self.work is not None:
+            return None  # a part of it
+        change = "created" if created else "published" if only else "cancelled"
+        if only and self.cancelled_at is not None:
+            change = "cancelled"
+        return ORDER, change, vder_audience(self.vder_id), {"vder": self.vder.name, "plan": self.plan_id}
 
 
 class Share(Table):

@@ -1,13 +1,17 @@
 """Plans of areas, and how each area is kept in balance."""
 from __future__ import annotations
 
+from typing import Any
+
 from peewee import AutoField, BigIntegerField, BooleanField, DoubleField, ForeignKeyField, TextField
 
 from server.models.base import JSON, Table
+from server.models.changes import PLAN, NotedTable
+from server.models.devices import vder_audience
 from server.models.groups import VirtualDER
 
 
-class Plan(Table):
+class Plan(NotedTable, Table):
     """A plan for a virtual DER over `steps` steps of `step_s` seconds from `start` on.
 
     `body` has the power of each step and what was expected of it (see plans.body). `supersedes` is the plan
@@ -31,6 +35,10 @@ class Plan(Table):
     body = JSON()
     supersedes = BigIntegerField(null=True)
 
+    def state_change(self, created: bool, only: Any) -> tuple[str, str, str, dict[str, Any]] | None:
+        """Return its state."""
+        return PLAN, self.state, vder_audience(self.vder_id), {"vder": self.vder.name}
+
 
 class Balance(Table):
     """How a virtual DER is kept in balance: automatically, or by plans that operators publish.
@@ -41,6 +49,7 @@ class Balance(Table):
     controller.ADDRESSINGS. `last_step_start` is the start of the last step that was published, `last_error`
     why the last attempt failed. `meter` is what is thought of the area's meter (see series.areameter).
     """
+    vder_id: int
     vder = ForeignKeyField(VirtualDER, primary_key=True, on_delete="CASCADE")
     automatic = BooleanField(default=False)
     approval = BooleanField(default=False)

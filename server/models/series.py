@@ -16,6 +16,7 @@ class Series(Table):
     shape by probability. The next issue is expected within `issue_interval_s` seconds. Rows never change: a
     new issue adds a row, so a replay sees what was known at its time.
     """
+    vder_id: int
     id = AutoField()
     vder = ForeignKeyField(VirtualDER, on_delete="CASCADE", index=False)
     quantity = TextField()

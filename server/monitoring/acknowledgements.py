@@ -7,7 +7,7 @@ from server import actors, alarms, clock
 from server.alarms import AlarmRow
 from server.audit import audited
 from server.errors import Refused
-from server.models import AlarmRecord
+from server.models import AlarmRecord, changes
 from server.resources import store
 
 
@@ -40,4 +40,6 @@ def acknowledge(number: int, reason: str = "") -> AlarmRow:
         acknowledged_by=actor.who if actor is not None else "",
         acknowledged_reason=reason or (actor.reason if actor is not None else ""),
     ).where((AlarmRecord.id == number) & AlarmRecord.cleared_at.is_null()).execute()
+    changes.note(changes.ALARM, "acknowledged", number, type=alarm["kind"], source=alarm["source"],
+                 severity=alarm["severity"])
     return _state(number)

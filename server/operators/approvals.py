@@ -143,7 +143,8 @@ def approve(number: int, remark: str, operation_of: Callable[[str], Ordering]) -
             check(operation, row.arguments)
             return operation.run(row.arguments)
     except Refused as refused:
-        Approval.update(state=Approval.FAILED, remark=refused.why).where(Approval.id == number).execute()
+        row.state, row.remark = Approval.FAILED, refused.why
+        row.save()
         raise Refused(409, f"approval {number}: it cannot be done any more: {refused.why}") from None
 
 

@@ -6,7 +6,7 @@ of `schematypes`), `validation` and `codec` (XML to data and back, by `bulkcodec
 `responsesets`, `links`, `ordering` and `visibility` (what follows from a document), `events` (the rules of
 the five Event types), `hooks` (how a function set adds behaviour), `variants`, `profiles` and `editions`
 (which form of a document whom is sent), `documents`, `linkcounts`, `eventlists`, `subscribability`, `outbox`
-(who is told), `render`,
+(who is told), `eventnotes` (what operators are told), `render`,
 `audiences`, `transactions`, `parts` and `store` (writing; the store is the only writer, save `reindexing`
 and `withdrawal`), `refresh` (what time changes), `renderings` (other variants) and `retrieve` (reading),
 with `sql` beneath them. `meterreadings` are rows of their own, by `readingdays`.

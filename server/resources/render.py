@@ -10,8 +10,8 @@ from server import clock
 from server.errors import Refused
 from server.models import Document
 from server.models.base import CHUNK, chunked
-from server.resources import (bulkcodec, codec, documents, editions, eventlists, events, hooks, linkcounts,
-                              links, ordering, outbox, pollrates, profiles, quotas, schema, sql,
+from server.resources import (bulkcodec, codec, documents, editions, eventlists, eventnotes, events, hooks,
+                              linkcounts, links, ordering, outbox, pollrates, profiles, quotas, schema, sql,
                               subscribability, table, visibility)
 from server.resources.eventlists import Draft, Period, Timed
 from server.resources.hooks import Derived
@@ -122,6 +122,7 @@ def _write(
     for kind, fragments in unchecked.items():
         bulkcodec.check_all(kind, fragments)
     for values, stored in changed:
+        eventnotes.written(values, stored)
         if values["href"] not in same:
             outbox.written(values, stored)
     if changed:

@@ -21,6 +21,8 @@ DAY = 86_400  # s
 SLICE = 500  # rows that are removed in one transaction
 READING_SLICE = 50  # sets of readings; one may have the readings of a day
 READINGS = 1000  # of a set that are removed in one transaction
+CHANGES = 100_000  # of state that are kept, at most CHANGE_DAYS
+CHANGE_DAYS = 2.0
 Keys = list[tuple[Any, ...]]
 _reached: dict[str, bytes] = {}  # by rule: where in its list the last slice has ended
 
@@ -135,6 +137,11 @@ _IN_CONTRACT = ("SELECT 1 FROM device d JOIN participation c ON c.device_id = d.
                 "WHERE d.lfdi = s.lfdi AND c.max_events IS NOT NULL")
 
 
+_OLD_CHANGES = f"""
+    SELECT id FROM state_change WHERE position IS NOT NULL AND (
+        at < ? OR position <= (SELECT max(position) FROM state_change) - {CHANGES}) ORDER BY position"""
+
+
 def _response_days() -> float:
     return float(max(settings.response_days, settings.event_days))  # the report of an event counts them
 
@@ -201,6 +208,8 @@ RULES = (
                 "AND NOT EXISTS (SELECT 1 FROM balance b WHERE b.plan_id = plan.id) ORDER BY start"),
     Rule(what="exchanges", days=lambda: settings.trace_days, remove=_delete("exchange", "id"),
          select="SELECT id FROM exchange WHERE at < ? ORDER BY at"),
+    Rule(what="changes of state", days=lambda: CHANGE_DAYS, remove=_delete("state_change", "id"),
+         select=_OLD_CHANGES),
     Rule(what="traces", days=lambda: settings.trace_days, remove=_delete("device_trace", "lfdi"),
          select="SELECT lfdi FROM device_trace WHERE until < ? AND asked_at < ? ORDER BY until"),
     Rule(what="alarms", days=lambda: settings.alarm_days, remove=_delete("alarm_record", "id"),

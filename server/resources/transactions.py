@@ -12,7 +12,7 @@ import peewee
 from server.models import check_schema, db, is_postgres, turns
 from server.models.base import CHUNK
 from server.models.unavailable import is_locked
-from server.resources import outbox, render, sql
+from server.resources import eventnotes, outbox, render, sql
 from server.units import Href, SecondsExact
 
 LONG_S = 0.02  # that a transaction takes after which others have their turn
@@ -53,11 +53,13 @@ def transaction(*scopes: Href, wait_ms: int | None = None) -> Iterator[None]:
             _lock(scopes, wait_ms)
         began = time.monotonic()
         outbox.begin(check_schema())
+        eventnotes.begin()
         _local.depth, _local.dirty, _local.uncounted = 1, {}, {}
         try:
             yield
             render_touched()
             outbox.flush()
+            eventnotes.flush()
         finally:
             _local.depth = 0
     _local.held_s = time.monotonic() - began

@@ -15,7 +15,7 @@ from server.grid.groups import activeareas, powerlimits, virtualders
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.optimisation.balanceproblem import ClusterSchedule
 from server.grid.optimisation.clusters import BATTERY, SESSION, THERMAL, Labels
-from server.models import Balance, Plan, VirtualDER, is_postgres
+from server.models import Balance, Plan, VirtualDER, changes, is_postgres, vder_audience
 from server.resources import store
 from server.units import Instant, Watts
 
@@ -281,9 +281,9 @@ def end(balance: Balance) -> int | None:
     """
     ended: int | None = balance.plan_id
     if ended is not None:
-        Plan.update(state=Plan.SUPERSEDED).where(
-            (Plan.id == ended) & (Plan.state == Plan.PUBLISHED)
-        ).execute()
+        in_force = (Plan.id == ended) & (Plan.state == Plan.PUBLISHED)
+        if Plan.update(state=Plan.SUPERSEDED).where(in_force).execute():
+            changes.note(changes.PLAN, Plan.SUPERSEDED, ended, vder_audience(balance.vder_id))
     balance.plan_id = None
     return ended
 

@@ -17,7 +17,7 @@ from server.grid.series import arrivals, forecastvalues, intervals, signals, sig
 from server.grid.series.forecastvalues import P90_SIGMAS, QUANTITIES, ForecastSteps
 from server.grid.series.intervals import DAY, STEP
 from server.grid.series.results import ForecastRow, Forecasts, PutForecast, SeriesForecast, SubmittedForecast
-from server.models import Series, VirtualDER
+from server.models import Series, VirtualDER, changes, db, vder_audience
 
 MAX_HORIZON = 31 * DAY
 
@@ -70,7 +70,10 @@ def put(
         source=source,
     )
     if not dry_run:
-        row.save(force_insert=True)
+        with db.atomic():
+            row.save(force_insert=True)
+            changes.note(changes.FORECAST, "put", quantity, vder_audience(row_of.id), vder=row_of.name,
+                         source=source)
     gaps = intervals.gaps(intervals.array(checked), start, step)
     warnings = [f"{quantity} of {row_of.name} has no values {gap}" for gap in gaps]
     warnings += signs.sign_warnings(quantity, intervals.array(checked))

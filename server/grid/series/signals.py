@@ -18,7 +18,7 @@ from server.grid.series.intervals import DAY, STEP, iso
 from server.grid.series.issuedseries import FOREVER
 from server.grid.series.results import PutSignal, SignalIssue, SignalStatus, SignalWithdrawal, WithdrawnSignal
 from server.grid.series.signalkinds import KINDS, MEASURED
-from server.models import Series, VirtualDER
+from server.models import Series, VirtualDER, changes, db, vder_audience
 from server.units import Seconds, Watts
 
 MINUTE = min(intervals.FINER)
@@ -110,7 +110,7 @@ def _put(
         issue_interval_s=issue_interval_s,
     )
     if not dry_run:
-        row.save(force_insert=True)
+        _save(row)
     warnings = [f"{kind} of {area.name} has no values {gap}"
                 for gap in intervals.gaps(intervals.array(checked), start, step)]
     if row.until <= now and kind != MEASURED:
@@ -155,8 +155,16 @@ def withdraw(
         source=source,
     )
     if not dry_run:
-        row.save(force_insert=True)
+        _save(row)
     return {**_withdrawal(row), "dry_run": dry_run}
+
+
+def _save(row: Series) -> None:
+    with db.atomic():
+        row.save(force_insert=True)
+        if row.quantity != MEASURED:  # which is a reading
+            changes.note(changes.SIGNAL, "withdrawn" if row.until == FOREVER else "put", row.quantity,
+                         vder_audience(row.vder_id), vder=row.vder.name, source=row.source)
 
 
 def describe(row: Series) -> SignalIssue:

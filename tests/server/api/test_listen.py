@@ -12,6 +12,7 @@ import pytest
 from certs import dev
 from server import clock
 from server.config import settings
+from server.models import changes
 from server.operators import tokens, users
 from server.operators.roles import Role
 from tests.conftest import on_sqlite
@@ -39,6 +40,15 @@ def test_it_listens_on_its_own_port_with_tls(server: None, tree: Path, tmp_path:
                           headers={"Authorization": f"Bearer {token}"})
         with urlopen(request, context=client, timeout=PATIENCE) as answer:
             assert json.load(answer)["suspect"] is False
+        streams = [urlopen(Request(f"https://127.0.0.1:{port}/api/v1/stream", headers=request.headers),
+                           context=client, timeout=PATIENCE) for _ in range(3)]  # more than threads
+        changes.note(changes.ALARM, "raised", 1)
+        with urlopen(request, context=client, timeout=PATIENCE) as answer:
+            assert answer.status == 200
+        for stream in streams:
+            with stream:
+                lines = [stream.readline() for _ in range(7)]
+            assert lines[2] == b"event: ready\n" and b'"subject": "1"' in lines[6]
         with pytest.raises(ConnectionRefusedError):  # the device interface is another process
             device_interface.connect()
         assert f"operators are served on https://127.0.0.1:{port}/api/v1" in (tmp_path / "log").read_text()
