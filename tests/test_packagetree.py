@@ -8,7 +8,7 @@ import pytest
 
 from tests import packagetree
 
-BY_NAME = {"server/functionsets", "server/migrations", "server/cli", "schemas"}
+BY_NAME = {"server/functionsets", "server/migrations", "server/cli", "server/console/pages", "schemas"}
 """Packages whose modules are all of one kind, named after what they do."""
 MODULES = {path.stem for top in packagetree.TOPS for path in (packagetree.ROOT / top).rglob("*.py")} | {
     path.name for path in packagetree.packages()}

@@ -112,6 +112,7 @@ PATHS: Mapping[str, str] = {
     "contract remove": "DELETE /devices/{device}/contract",
     "contract import": "POST /contracts",
     "plan run": "POST /plans",
+    "plan areas": "GET /areas",
     "plan list": "GET /plans",
     "plan show": "GET /plans/{number}",
     "plan diff": "GET /plans/{first}/differences/{second}",

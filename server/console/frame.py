@@ -5,7 +5,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from flask import Blueprint, Flask, Response, redirect, request
+from flask import Blueprint, Flask, Response, current_app, redirect, request
 from flask.typing import ResponseReturnValue
 
 from server import clock
@@ -20,6 +20,7 @@ POLICY = ("default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inlin
           "blob:; font-src 'self'; connect-src 'self'; worker-src blob:; form-action 'self'; "
           "frame-ancestors 'none'; base-uri 'none'")
 _HEADERS = {"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin"}
+STREAM = "/api/v1/stream"  # of what has changed, after which pages fetch their live parts anew
 MOST_NAMES = 200  # of virtual DERs that fields suggest
 
 
@@ -77,7 +78,8 @@ def _context() -> dict[str, Any]:
         "who": identity.known, "is_guest": identity.is_guest, "form_token": identity.form_token,
         "timezone": settings.timezone, "now": cells.instant(clock.now()), "instant": cells.instant,
         "shown": cells.shown, "power": cells.power, "title_of": forms.title, "form_of": forms.of_operation,
-        "find_operation": running.find, "has_role": identity.may, "vder_names": vder_names, "done": _done}
+        "find_operation": running.find, "has_role": identity.may, "vder_names": vder_names, "done": _done,
+        "stream": STREAM if "stream" in current_app.view_functions and identity.known() else ""}
 
 
 def _done() -> str:

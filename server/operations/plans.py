@@ -34,6 +34,12 @@ def run(
     )
 
 
+@plan.operation("areas", role=Role.VIEWER, in_subtree=True)
+def list_areas() -> list[BalanceSettings]:
+    """List the areas that are kept in balance, automatically or by plans: how, and what is wrong with it."""
+    return areasettings.list_areas()
+
+
 @plan.operation("list", role=Role.VIEWER, in_subtree=True)
 def list_plans(area: Annotated[str | None, Arg(metavar="AREA")] = None) -> list[PlanSummary]:
     """List plans, newest first."""

@@ -37,6 +37,9 @@
       const data = document.getElementById(place.dataset.chart);
       if (!data) continue;
       const figure = JSON.parse(data.textContent);
+      for (const trace of figure.data) {
+        if (trace.line?.color?.startsWith("var(")) trace.line.color = colour(trace.line.color.slice(4, -1));
+      }
       await library.react(place, figure.data, themed(figure.layout || {}),
         {responsive: true, displaylogo: false, displayModeBar: false, ...figure.config});
       place.dispatchEvent(new CustomEvent("drawn", {bubbles: true}));
@@ -94,6 +97,15 @@
     for (const kind of kinds) stream.addEventListener(kind, soon);
   };
 
+  // --- parts that take longer, which come after the page ---
+  const later = () => {
+    for (const part of document.querySelectorAll("[data-later]")) {
+      fetch(part.dataset.later, {headers: {"X-Passive": "true"}}).then(async (answer) => {
+        if (answer.ok) { part.innerHTML = await answer.text(); draw(part); } else { part.textContent = ""; }
+      }).catch(() => { part.textContent = ""; });
+    }
+  };
+
   // --- the page ---
   document.addEventListener("DOMContentLoaded", () => {
     document.getElementById("theme")?.addEventListener("click", () => {
@@ -116,6 +128,7 @@
       });
     }
     draw(document);
+    later();
     live();
   });
   window.addEventListener("pageshow", () => {

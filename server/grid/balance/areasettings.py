@@ -1,7 +1,7 @@
 """How an area is kept in balance: automatically or by published plans, in which steps, with which reserve."""
 from __future__ import annotations
 
-from server import audit, clock
+from server import audit, clock, scopes
 from server.config import settings
 from server.errors import BadArgument, Refused
 from server.grid.balance import plans, unknownload
@@ -126,6 +126,13 @@ def _check_conflicts(area: VirtualDER) -> None:
             f"{len(conflicts)} devices are in more than one virtual DER that could dispatch them; the first "
             f"is {device.name or device.lfdi}: {' and '.join(names)}",
         )
+
+
+def list_areas() -> list[BalanceSettings]:
+    """Return how each area is kept in balance that is, automatically or by a plan in force, by number."""
+    query = Balance.select(Balance, VirtualDER).join(VirtualDER).where(
+        Balance.automatic | Balance.plan_id.is_null(False))
+    return [describe(balance) for balance in scopes.vders(query, Balance.vder).order_by(Balance.vder)]
 
 
 def describe(balance: Balance) -> BalanceSettings:

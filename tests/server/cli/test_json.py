@@ -129,6 +129,7 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("plan run", "town", ""),
     ("plan run", "town --dry-run", ""),
     ("plan run", "town --reason again", ""),
+    ("plan areas", "", ""),
     ("plan list", "", ""),
     ("plan show", "1", ""),
     ("plan diff", "1 2", ""),

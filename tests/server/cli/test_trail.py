@@ -213,6 +213,7 @@ LOOKS = {
     "contract show": "one",
     "contract list": "",
     "contract blocks": "",
+    "plan areas": "",
     "plan list": "",
     "plan show": "{plan}",
     "plan diff": "{plan} {plan}",

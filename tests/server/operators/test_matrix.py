@@ -55,7 +55,7 @@ WITHIN: dict[str, dict[str, Any]] = {
     "history show": {"vder": "{vder}"},
     "opt-out set": {"device": "{device}"}, "opt-out list": {}, "opt-out clear": {"device": "{device}"},
     "contract show": {"device": "{device}"}, "contract list": {}, "contract blocks": {},
-    "plan list": {"area": "{vder}"}, "plan show": {"number": "{plan}"},
+    "plan areas": {}, "plan list": {"area": "{vder}"}, "plan show": {"number": "{plan}"},
     "plan diff": {"first": "{plan}", "second": "{plan}"},
     "responses": {"device": "{device}"}, "readings": {"device": "{device}"},
     "report calls": {"vder": "{vder}"}, "report bill": {"vder": "{vder}"},
