@@ -9,7 +9,7 @@ from server.config import settings
 from server.grid.groups.tree import Tree
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.reports import limitexcess
-from server.grid.series import forecastvalues, issuedseries, measurements, nodelimits, stalesignals
+from server.grid.series import forecastvalues, issuedseries, measurements, nodeflows, nodelimits, stalesignals
 from server.grid.series.intervals import STEP, WEEK, Span, iso
 from server.models import Balance, Series, VirtualDER
 
@@ -33,7 +33,7 @@ def _source(vder: VirtualDER) -> str:
 def stopped_signals() -> Iterator[Finding]:
     """Yield the areas whose signals do not come, or end within the hour."""
     for area in _areas():
-        if sentences := stalesignals.stale_signals(area, horizon_s=HOUR_S):
+        if sentences := stalesignals.stale_signals(area, horizon_s=HOUR_S, since_first=True):
             yield Finding(_source(area), "; ".join(sentences))
 
 
@@ -95,7 +95,7 @@ def exceeded_limits() -> Iterator[Finding]:
     start = now - now % STEP - LIMIT_STEPS * STEP
     span = Span(start, LIMIT_STEPS, STEP, now)
     for vder, import_w, export_w in nodelimits.limited(Tree.read().vders.values(), span):
-        load_w = measurements.drawn_w(vder, start, LIMIT_STEPS)
+        load_w = nodeflows.drawn_w(vder, start, LIMIT_STEPS)
         words = [f"{excess.power_w / 1000:.1f} kW beyond its {word} limit of {limit_w[excess.first]:.0f} W "
                  f"from {iso(start + excess.first * STEP)} on"
                  for word, limit_w, sign in (("import", import_w, 1), ("export", export_w, -1))

@@ -8,7 +8,7 @@ from server import clock
 from server.grid.groups.tree import Tree
 from server.grid.optimisation.arrays import Floats, np
 from server.grid.reports.unmetresults import UnmetRow
-from server.grid.series import intervals, measurements, nodelimits
+from server.grid.series import intervals, nodeflows, nodelimits
 from server.grid.series.intervals import STEP, Span
 from server.models import Plan, VirtualDER, among
 from server.units import Instant, Watts
@@ -33,7 +33,7 @@ def rows(area: VirtualDER, tree: Tree, start: Instant, end: Instant) -> Iterator
     span = Span(start, steps, STEP, clock.now())
     below = [vder for vder, _ in tree.walk(area.id)]
     for vder, import_w, export_w in nodelimits.limited(below, span) if steps else ():
-        load_w = measurements.drawn_w(vder, start, steps)
+        load_w = nodeflows.drawn_w(vder, start, steps)
         for word, limit_w, sign in (("import", import_w, 1), ("export", export_w, -1)):
             for excess in excesses(sign * load_w, limit_w):
                 began = start + excess.first * STEP

@@ -18,22 +18,27 @@ def stale_signals(
     at: int | None = None,
     horizon_s: int | None = None,
     start: int | None = None,
+    since_first: bool = False,
 ) -> list[str]:
     """Return what is wrong with the signals of a virtual DER, a sentence each.
 
     That is: an issue that was promised and did not arrive, a measurement that stopped, values that end before
-    the horizon (by default that of its plans, or a day; from `start` on, or from `at`), gaps within it. A
-    kind of which the last value is older than a week is taken as given up.
+    the horizon (by default that of its plans, or a day; from `start` on, or from `at`), gaps within it
+    (with `since_first`, from the first value on: what has not begun has not stopped). A kind of which the
+    last value is older than a week is taken as given up.
     """
     row, at = virtualders.find(vder), clock.now() if at is None else at
     if horizon_s is None:
         balance = Balance.get_or_none(Balance.vder == row)
         horizon_s = balance.step_s * balance.horizon_steps if balance is not None else DAY
     begin = at - at % STEP if start is None else start
-    return [sentence for kind in KINDS for sentence in faults(row, kind, at, begin, begin + horizon_s)]
+    return [sentence for kind in KINDS
+            for sentence in faults(row, kind, at, begin, begin + horizon_s, since_first)]
 
 
-def faults(vder: VirtualDER, kind: str, at: int, start: int, end: int) -> list[str]:
+def faults(
+    vder: VirtualDER, kind: str, at: int, start: int, end: int, since_first: bool = False
+) -> list[str]:
     """Return what is wrong with one kind of signal at `at`, for plans over [start, end)."""
     newest, valid = issuedseries.newest(vder, kind, at), issuedseries.in_force(vder, kind, at)
     latest = valid.order_by(Series.issued_at.desc(), Series.id.desc()).first()
@@ -45,6 +50,8 @@ def faults(vder: VirtualDER, kind: str, at: int, start: int, end: int) -> list[s
     sentences = _late(f"{kind} of {vder.name}", latest, at)
     if kind == MEASURED:
         return sentences + _stopped(f"{kind} of {vder.name}", last, at)
+    if since_first:
+        start = max(start, valid.order_by(Series.start).first().start)
     return sentences + _ending(vder, kind, last.until, at, start, end)
 
 

@@ -18,6 +18,7 @@ from server.config import SETTINGS, settings
 from server.devices import enrolment
 from server.grid.groups import virtualders
 from server.grid.series import forecasts, measurements, signals
+from server.grid.series.intervals import iso
 from server.models import Balance, Device, DispatchOrder, Membership, ResponseRecord, Share, VirtualDER
 from server.monitoring import conditions
 from server.monitoring.conditions import CONDITIONS, Condition
@@ -53,6 +54,13 @@ def test_a_signal_that_stops(town: VirtualDER) -> None:
     Balance.update(automatic=False).execute()
     clock.turn_to(NOON + DAY)
     assert seen("signal") == {}, "it is used for nothing"
+
+
+def test_a_signal_that_begins_later_has_not_stopped(town: VirtualDER) -> None:
+    signals.put("town", "imbalance", [5.0, None, *[5.0] * 6], NOON + 2 * STEP, STEP)
+    assert f"town has no values from {iso(NOON + 3 * STEP)}" in seen("signal")["area town"]
+    signals.put("town", "imbalance", [5.0] * 8, NOON + 2 * STEP, STEP)
+    assert seen("signal") == {}
 
 
 def test_a_signal_that_ends(town: VirtualDER) -> None:
