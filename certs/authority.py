@@ -100,7 +100,7 @@ def device(issuer: Holder, serial: bytes, kind: str = "generic",
     name = asn1.encode_der(HardwareModuleName(hwType=hardware, hwSerialNum=serial))
     return issue(issuer, x509.Name([]), [
         (x509.SubjectAlternativeName([x509.OtherName(HARDWARE_MODULE_NAME, name)]), True),
-        (policies(POLICIES[kind], POLICIES["test"]), True), (SIGNING_USE, True)])
+        (policies(*dict.fromkeys((POLICIES[kind], POLICIES["test"]))), True), (SIGNING_USE, True)])
 
 
 def aggregator(issuer: Holder, name: str) -> Holder:

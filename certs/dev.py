@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from server.devices import identity
-from server.protocol.trust import Authorities, Untrusted
+from server.devices.trust import Authorities, Untrusted
 
 from . import authority
 from .authority import Holder

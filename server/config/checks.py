@@ -181,6 +181,11 @@ def _url_fault(text: str) -> str:
     return "" if not text or parts.scheme in ("https", "http") and parts.hostname else "is no http(s) URL"
 
 
+def _tiles_fault(text: str) -> str:
+    missing = [part for part in ("{z}", "{x}", "{y}") if text and part not in text]
+    return _url_fault(text) or (f"has no {missing[0]}" if missing else "")
+
+
 DATABASE = Check("sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE", _database_fault)
 HOLIDAYS = Check("days such as 2026-04-06, or 12-25 for every year, separated by commas", _holidays_fault)
 HOST = Check("IP addresses or host names, separated by commas", _hosts_fault)
@@ -195,4 +200,5 @@ PATTERN = Check("a regular expression", _pattern_fault)
 DIGEST = Check("64 hexadecimal digits, as of: printf %s TOKEN | sha256sum", _digest_fault)
 PATH = Check("the path of a file", _path_fault)
 MAIL = Check("addresses such as shift@example.org, separated by commas", _mail_fault)
+TILES = Check("a URL such as https://host/{z}/{x}/{y}.png, or nothing", _tiles_fault)
 URL = Check("an absolute URL such as https://host/path", _url_fault)

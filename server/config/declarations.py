@@ -131,6 +131,9 @@ _DECLARATIONS = (
     Setting(name="crl", group=CERTIFICATES, default="", unit="path",
             help="the file, or folder, of certificate revocation lists (PEM or DER); empty: none. Files that "
                  "change are read again without a restart"),
+    Setting(name="certificate_authority", group=CERTIFICATES, default="", unit="path",
+            help="folder of an authority of one's own, as `certs dev` makes it, which issues certificates to "
+                 "devices; empty: none", why="its key issues the identity of any device"),
     Setting(name="reload_hours", group=CERTIFICATES, default=24, unit="h", least=0, most=8760,
             help="how often worker processes are replaced, as by SIGHUP, so that session tickets get new "
                  "keys and certificates are read again; 0 for never"),

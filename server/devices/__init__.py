@@ -1,6 +1,7 @@
 """Who is enrolled, and what each device may see and change.
 
-Read `identity` (from a certificate to LFDI and SFDI) and `revocation`, `names` (names and kinds),
+Read `identity` (from a certificate to LFDI and SFDI), `trust` and `revocation` (which certificates are
+accepted; `certificatecheck` says it of one, `issuing` makes some), `names` (names and kinds),
 `devicelabels` (who has a label), `enddevices` (EndDevice and Registration), `aggregators` (who acts for which
 devices), `enrolment` (what operators do with devices), `access` (who calls, and what the caller may do),
 `requestcontext` (a request and its result, without HTTP), `methods` (what a method does to a resource),

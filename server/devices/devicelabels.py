@@ -1,11 +1,27 @@
 """Devices by their labels, which are JSON in a column of the database."""
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
 from peewee import SQL, NodeList
 
 from server.errors import Refused
 from server.models import Device, is_postgres
 from server.resources import namehints, sql
+
+COORDINATES: Mapping[str, float] = {"lat": 90.0, "lon": 180.0}
+"""The labels that say where a device is, in degrees (WGS 84), and how far they go."""
+_DEGREES = re.compile(r"-?[0-9]{1,3}(\.[0-9]{1,12})?")
+
+
+def check(labels: Mapping[str, str | None]) -> None:
+    """Refuse (400) coordinates that are none; None removes a label."""
+    for name, most in COORDINATES.items():
+        value = labels.get(name)
+        if value is not None and not (_DEGREES.fullmatch(value) and abs(float(value)) <= most):
+            raise Refused(400, f"label {name}={value!r}: it says where the device is, in degrees from "
+                               f"-{most:g} to {most:g}, such as {name}=48.2082")
 
 
 def condition(label: str, value: str) -> NodeList:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from server import audit, scopes
-from server.devices import access, aggregators, names
+from server.devices import access, aggregators, devicelabels, names
 from server.devices.enddevices import Entry, add_connection_points, check_lfdi, check_pin, href, rerender
 from server.errors import Refused
 from server.models import JSON, Device, among, changes
@@ -94,6 +94,7 @@ def check(entries: Sequence[Entry]) -> None:
         aggregators.check_managed(entry.kind, entry.manager)
         enrolled.add(entry.lfdi)
         names.check_name(entry.name)
+        devicelabels.check(entry.labels)
         check_pin(entry.pin)
         check_profile(entry.profile)
 
@@ -169,6 +170,7 @@ def _relabel(device: Device, labels: dict[str, str | None], name: str | None, ki
 
 def renamed(device: Device, labels: dict[str, str | None], name: str | None, kind: str | None) -> Device:
     """Return a copy of a device's row with these labels, name and kind, as in `relabel`. Pure."""
+    devicelabels.check(labels)
     merged = {**device.labels, **labels}
     changed = Device(**device.__data__)
     changed.labels = {key: value for key, value in merged.items() if value is not None}

@@ -19,12 +19,12 @@ from server import clock
 from server.devices import enrolment, identity
 from server.errors import Refused
 from server.models import (AlarmNotice, AlarmRecord, Approval, Audience, AuditEntry, Balance, Counter, Device,
-                           DeviceExchange, DeviceTrace, DispatchOrder, Document, ErasedMember, FileContent,
-                           FilePart, FileProgress, KeyValue, Measurement, MembershipWork, OperatorSession,
-                           OperatorToken, OperatorUser, Plan, PointEnvelope, PowerLimit, QuarterHours, Rate,
-                           Reading, ReadingSet, ResourceChange, ResponseRecord, Series, Share, SignInFailure,
-                           StateChange, Subscription, Table, ThermalParameters, VirtualDER, tables,
-                           vder_audience)
+                           DeviceExchange, DeviceTrace, DispatchOrder, Document, ErasedMember, FeederLine,
+                           FileContent, FilePart, FileProgress, KeyValue, Measurement, MembershipWork,
+                           OperatorSession, OperatorToken, OperatorUser, Plan, PointEnvelope, PowerLimit,
+                           QuarterHours, Rate, Reading, ReadingSet, ResourceChange, ResponseRecord, Series,
+                           Share, SignInFailure, StateChange, Subscription, Table, ThermalParameters,
+                           VirtualDER, tables, vder_audience)
 from server.resources import sql, store
 from server.units import Instant, Lfdi
 
@@ -149,6 +149,7 @@ HOLDINGS = (
 WITHOUT: dict[type[Table], str] = {
     Counter: "the last number of each list, so that none is given twice",
     KeyValue: "values that processes share",
+    FeederLine: "lines of the network, not of owners of devices",
     FileContent: "of files as they are offered; what is for one device goes with its File",
     FilePart: "the bytes of these",
     Series: "of virtual DERs; that of a single device goes with its virtual DER",

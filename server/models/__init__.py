@@ -1,7 +1,8 @@
 """The tables, and the connection to the database.
 
 Read `base` (what every table has), `documents` (resources, readings, responses), `devices`, `groups` (virtual
-DERs), `orders`, `contracts` (of businesses), `envelopes` (limits of connection points), `fleet` (what is
+DERs), `orders`, `contracts` (of businesses), `envelopes` (limits of connection points), `feeders`
+(as the map shows them), `fleet` (what is
 known of members), `series` (signals, measurements), `plans`, `subscriptions` (and what is due to them),
 `files` (that devices load), `exchanges` (with devices), `operators` (who uses the operator interface),
 `alarms`, `changes` (of state, for streams and webhooks) and `auditlog`; `pages` reads long lists;
@@ -37,6 +38,7 @@ from server.models.devices import Audience, Device, vder_audience, vder_of_audie
 from server.models.documents import Counter, Document, KeyValue, Rate, Reading, ReadingSet, ResponseRecord
 from server.models.envelopes import PointEnvelope
 from server.models.exchanges import DeviceExchange, DeviceTrace
+from server.models.feeders import FeederLine
 from server.models.files import FileContent, FilePart, FileProgress
 from server.models.fleet import (ChargingSession, DefaultBehaviour, DerState, DeviceType, Meter,
                                  Participation, RatingOverride, ThermalParameters, ThermalState)
@@ -217,11 +219,12 @@ def tables() -> list[type[Table]]:
 __all__ = [
     "AlarmNotice", "AlarmRecord", "Approval", "Audience", "AuditEntry", "Balance", "Block", "BlockCall",
     "CHUNK", "ChargingSession", "Counter", "DefaultBehaviour", "DerState", "Device", "DeviceExchange",
-    "DeviceTrace", "DeviceType", "DispatchOrder", "Document", "EVERYONE", "ErasedMember", "FileContent",
-    "FilePart", "FileProgress", "JSON", "KeyValue", "Measurement", "Membership", "MembershipChange",
-    "MembershipWork", "Meter", "NOBODY", "OperatorSession", "OperatorToken", "OperatorUser", "Participation",
-    "Plan", "PointEnvelope", "PowerLimit", "QuarterHours", "Rate", "RatingOverride", "Reading", "ReadingSet",
-    "ResourceChange", "ResponseRecord", "Series", "Share", "SignInFailure", "StateChange", "Subscription",
-    "Table", "ThermalParameters", "ThermalState", "VirtualDER", "among", "check_schema", "chunked",
-    "connect", "db", "discard_connection", "first_statement", "hold_open", "is_postgres", "migrate",
-    "open_database", "pending", "tables", "vder_audience", "vder_of_audience"]
+    "DeviceTrace", "DeviceType", "DispatchOrder", "Document", "EVERYONE", "ErasedMember", "FeederLine",
+    "FileContent", "FilePart", "FileProgress", "JSON", "KeyValue", "Measurement", "Membership",
+    "MembershipChange", "MembershipWork", "Meter", "NOBODY", "OperatorSession", "OperatorToken",
+    "OperatorUser", "Participation", "Plan", "PointEnvelope", "PowerLimit", "QuarterHours", "Rate",
+    "RatingOverride", "Reading", "ReadingSet", "ResourceChange", "ResponseRecord", "Series", "Share",
+    "SignInFailure", "StateChange", "Subscription", "Table", "ThermalParameters", "ThermalState",
+    "VirtualDER", "among", "check_schema", "chunked", "connect", "db", "discard_connection",
+    "first_statement", "hold_open", "is_postgres", "migrate", "open_database", "pending", "tables",
+    "vder_audience", "vder_of_audience"]

@@ -11,7 +11,8 @@ class Device(Table):
 
     `lfdi` is its identity; devices may share an `sfdi`, which has 36 bits of it. `id` is the number in its
     href, `manager` the LFDI of the aggregator that acts for it, "" without one. `profile` is its own
-    (resources.variants), "" for that of the server.
+    (resources.variants), "" for that of the server. `certificate_ends_at` is when its certificate ends,
+    as it has shown it (at most the year 9999), NULL where it has shown none.
     """
     ENROLLED, SUSPENDED = "enrolled", "suspended"
     id = BigIntegerField(primary_key=True)
@@ -25,9 +26,11 @@ class Device(Table):
     profile = TextField(default="")
     enrolled_at = BigIntegerField()
     last_contact_at = BigIntegerField(null=True)
+    certificate_ends_at = BigIntegerField(null=True)
 
 
 Device.add_index(Device.profile, where=SQL("profile <> ''"))  # profiles.of
+Device.add_index(Device.certificate_ends_at, where=SQL("certificate_ends_at IS NOT NULL"))
 
 _VDER = "vder:"
 

@@ -3,15 +3,16 @@
 A declaration has a name, typed arguments with unit and range, a role, a dry run, and a typed result.
 
 The command line is made from these declarations. Read `declaration` first, then `arguments`. Each of
-`devices`, `virtualders`, `controls`, `dispatch`, `stops`, `drevents`, `messages`, `tariffs`, `reservations`,
-`signals`, `envelopes`, `forecasts`, `plans`, `participation`, `contracts`, `readings`, `files`, `bills`,
-`prepayments`, `mirrors`, `resources`, `subscriptions`, `pollrates`, `reports`, `alarms`, `clockcheck`,
-`users`, `approvals`, `auditlog` and `maintenance` declares the operations on one kind of thing and calls the
-packages below (`devicereports`, `personaldata` and `traces` more of those on devices). `textfiles` reads
-files as text, `seriesinput` those of time series, `enrolmentfiles` those of devices, which `bulkenrolment`
-enrols, `elementvalues` the values of elements as people write them (`timetexts` their times), `orderedpower`
-how much some order, `progress` tells interfaces how far long work is, `trials` are dry runs, `resulttypes`
-what the declared type of a result says of a value in it.
+`devices`, `virtualders`, `maps`, `controls`, `dispatch`, `stops`, `drevents`, `messages`, `tariffs`,
+`reservations`, `signals`, `envelopes`, `forecasts`, `plans`, `participation`, `contracts`, `readings`,
+`files`, `bills`, `prepayments`, `mirrors`, `resources`, `subscriptions`, `pollrates`, `reports`, `alarms`,
+`clockcheck`, `certificates`, `users`, `approvals`, `serversettings`, `auditlog` and `maintenance` declares
+the operations on one kind of thing and calls the packages below (`devicereports`, `personaldata` and `traces`
+more of those on devices). `textfiles` reads files as text, `seriesinput` those of time series,
+`enrolmentfiles` those of devices, which `bulkenrolment` enrols, `elementvalues` the values of elements as
+people write them (`timetexts` their times), `orderedpower` how much some order, `progress` tells interfaces
+how far long work is, `trials` are dry runs, `resulttypes` what the declared type of a result says of a value
+in it.
 """
 from __future__ import annotations
 
@@ -26,6 +27,8 @@ MODULES = {
     "device": "traces",
     "trace": "traces",
     "vder": "virtualders",
+    "map": "maps",
+    "feeder": "maps",
     "control": "controls",
     "preview": "controls",
     "dispatch": "dispatch",
@@ -55,9 +58,11 @@ MODULES = {
     "report": "reports",
     "baseline": "reports",
     "alarm": "alarms",
+    "certificate": "certificates",
     "approval": "approvals",
     "user": "users",
     "token": "users",
+    "setting": "serversettings",
     "clock": "clockcheck",
     "audit": "auditlog",
     "reindex": "maintenance",

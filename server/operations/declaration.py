@@ -124,7 +124,7 @@ class Operation:
         if values.get(DRY_RUN) or not self.confirm:
             return ""
         return self.confirm.format_map({
-            name: ", ".join(value) if isinstance(value, (list, tuple)) else value
+            name: ", ".join(value) if type(value) in (list, tuple) else value
             for name, value in values.items()})
 
     def _call(self, values: Mapping[str, Any]) -> Any:

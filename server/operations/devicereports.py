@@ -1,5 +1,5 @@
-"""`device network`, `configuration`, `configure` and `respond`: what a device reports of its network, and its
-Configuration."""
+"""`device network`, `follows`, `configuration`, `configure` and `respond`: what a device reports of its
+network, what it follows, and its Configuration."""
 from __future__ import annotations
 
 from typing import Annotated
@@ -9,6 +9,7 @@ from server.errors import BadArgument
 from server.functionsets import config, network
 from server.functionsets.config import DeviceConfiguration
 from server.functionsets.network import InterfaceDetail
+from server.grid.controls.followresults import FollowedModes
 from server.operations.declaration import Arg, DeviceName, Role
 from server.operations.devices import device
 from server.units import Href, Instant, Seconds
@@ -29,6 +30,18 @@ def show_network(device: DeviceName) -> list[InterfaceDetail]:
 def show_configuration(device: DeviceName) -> DeviceConfiguration:
     """Show the Configuration of a device: name, language, time zone, battery, prices that it responds to."""
     return config.read(enrolment.find(device))
+
+
+@device.operation("follows", role=Role.VIEWER)
+def follows(
+    device: DeviceName,
+    *,
+    horizon_s: Annotated[Seconds, Arg("How far ahead.", least=60, most=7 * 86400)] = 86400,
+) -> FollowedModes:
+    """Show what a device follows now and next, by the events that are known now: mode, value, from when to
+    when, and why; `preview` shows all that it sees at one instant."""
+    from server.grid.controls import followed
+    return followed.ahead(enrolment.find(device), horizon_s)
 
 
 @device.operation("configure", role=Role.OPERATOR)

@@ -21,6 +21,7 @@ from OpenSSL import SSL
 from server import logs
 from server.devices import endingcertificates
 from server.devices.identity import PEER, Peer
+from server.devices.trust import Untrusted
 from server.protocol import refusals, requestcounts
 from server.protocol.admission import Admission
 from server.protocol.alerts import Faults
@@ -28,7 +29,6 @@ from server.protocol.message import (ENVIRON, HttpRequest, Incoming, Outgoing, S
                                      is_repeatable, repeated)
 from server.protocol.proxy import Proxies
 from server.protocol.tls import PlainChannel, TlsChannel, Waits
-from server.protocol.trust import Untrusted
 
 LINGER_S = 2
 """How long a client that is refused in the middle of its request may take to read the answer."""

@@ -13,10 +13,10 @@ from OpenSSL import SSL
 
 from server.config import settings
 from server.devices.revocation import Revocations
+from server.devices.trust import Authorities
 from server.protocol import tls
 from server.protocol.proxy import Proxies
 from server.protocol.tls import Further
-from server.protocol.trust import Authorities
 
 log = logging.getLogger(__name__)
 

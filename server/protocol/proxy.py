@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from server.devices.identity import Peer, peer
-from server.protocol.trust import Authorities, Untrusted
+from server.devices.trust import Authorities, Untrusted
 
 RECHECK_S = 3600
 """How long a certificate that was verified is accepted without verifying it again; it may have expired."""

@@ -22,25 +22,15 @@ from OpenSSL._util import ffi, lib
 
 from server.devices.identity import Peer, peer
 from server.devices.revocation import CertificateId, certificate_id
+from server.devices.trust import (FLAGS, MAX_CHAIN, P384, REVOKED, REVOKED_FAULT, UNSUPPORTED, Untrusted,
+                                  device_fault, issuer_fault, keys_of, openssl_fault)
 from server.protocol import alerts
-from server.protocol.trust import (FLAGS, MAX_CHAIN, P256, P384, REVOKED, RSA, UNSUPPORTED, Untrusted,
-                                   device_fault, issuer_fault, openssl_fault)
 
 CIPHERS = ("ECDHE-ECDSA-AES128-CCM8", "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384")
 """The mandatory suite first (6.7), then those that clients in the field offer as well."""
 
-FURTHER = {
-    "AES256-SHA256": RSA,  # TLS_RSA_WITH_AES_256_CBC_SHA256, which CSIP names for aggregators
-    "ECDHE-RSA-AES128-GCM-SHA256": RSA,
-    "ECDHE-RSA-AES256-GCM-SHA384": RSA,
-    "ECDHE-ECDSA-AES256-SHA384": P384,
-}
-"""Suites that can be allowed beside CIPHERS, with the kind of key that clients may have then."""
-
 READ_BYTES = 1 << 14
 """How much is read at once: the longest content of a TLS record."""
-
-REVOKED_FAULT = "a certificate that is revoked"
 
 SESSION_S = 7200
 """How long a ticket resumes a session."""
@@ -51,8 +41,8 @@ Waits = Generator[int, None, T]
 
 
 class Further(NamedTuple):
-    """What is allowed beside the suites of the standard: some of FURTHER, and for those of RSA the files of
-    the server's certificate and key ("" for none)."""
+    """What is allowed beside the suites of the standard: some of trust.FURTHER, and for those of RSA the
+    files of the server's certificate and key ("" for none)."""
     suites: tuple[str, ...] = ()
     certificate: str | Path = ""
     key: str | Path = ""
@@ -60,7 +50,7 @@ class Further(NamedTuple):
     @property
     def keys(self) -> frozenset[str]:
         """The kinds of keys that clients may have."""
-        return frozenset({P256, *(FURTHER[suite] for suite in self.suites)})
+        return keys_of(self.suites)
 
 
 NOTHING_FURTHER = Further()

@@ -30,10 +30,10 @@ from gunicorn.workers import base
 from server import logs
 from server.config import settings
 from server.devices.identity import PEER
+from server.devices.trust import Untrusted
 from server.protocol import credentials
 from server.protocol.admission import Admission
 from server.protocol.connection import WAIT_FOR_THREAD, Connection
-from server.protocol.trust import Untrusted
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from certs import authority as ca
 from certs.authority import Holder
-from server.protocol.trust import Authorities, Untrusted
+from server.devices.trust import Authorities, Untrusted
 from tests.certs import bad
 
 ROOT = ca.root("root")

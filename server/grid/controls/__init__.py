@@ -6,8 +6,8 @@ Read `dercontrols` with `defaultcontrols` (`modechecks` refuses what devices can
 `tariffdocuments` (prices; `tariffresults` has their rows), `pricesignals` (those of an area). Flow
 reservations: `reservationpolicy` (how much and when, pure), `reservationheadroom` (what limits leave),
 `reservationdocuments`, `reservationanswers` (the policy at once), `reservations` (operators and plans),
-`evsessions`. Then `conflicts` (warnings about an event), `effectivecontrol` and `preview` (what a device
-follows), `responses` (what devices responded) and `results` (the rows that all of these return). Limits
-of connection points over time: `operatingenvelopes` (put, show), `envelopemodes` (who is told by what,
-pure), `envelopepublication`.
+`evsessions`. Then `conflicts` (warnings about an event), `effectivecontrol`, `preview` and `followed` (what a
+device follows, now and next), `responses` (what devices responded) and `results` (the rows that all of these
+return, `followresults` those of `followed`). Limits of connection points over time: `operatingenvelopes`
+(put, show), `envelopemodes` (who is told by what, pure), `envelopepublication`.
 """

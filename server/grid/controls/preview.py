@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from server import clock
 from server.functionsets import flowreservation
@@ -29,26 +29,43 @@ def preview(device: Device, at: Instant | None = None) -> Preview:
     each default, of every program that the device sees.
     """
     now = clock.now() if at is None else at
-    vders = list(VirtualDER.select().join(Membership, on=Membership.vder == VirtualDER.id).where(
-        Membership.device == device).order_by(VirtualDER.primacy, VirtualDER.id))
-    device_type = DeviceType.get_or_none(DeviceType.device == device)
     follows: list[ModeRow] = []
     rows: list[ProgramRow] = []
-    for kind, programs, categories in (
-        ("DERControl", [effectivecontrol.program(vder) for vder in vders], EVERY_CATEGORY),
-        (
-            "EndDeviceControl",
-            [_dr_program(vder) for vder in vders if store.get(drprograms.href(vder)) is not None],
-            device_type.category if device_type is not None else EVERY_CATEGORY,
-        ),
-        ("FlowReservationResponse", [_reservation_program(device)], EVERY_CATEGORY),
-    ):
+    for kind, programs, categories in sources(device):
         in_force = effectivecontrol.effective_control(programs, now, categories)
-        follows += [_mode_row(mode, setting, programs) for mode, setting in sorted(in_force.items())]
+        follows += mode_rows(in_force, programs)
         rows += [
             row for program in programs for row in _program_rows(kind, program, now, categories, in_force)
         ]
     return {"device": device.name, "lfdi": device.lfdi, "at": now, "follows": follows, "programs": rows}
+
+
+class SeenPrograms(NamedTuple):
+    """Programs with events of one kind that a device sees, and the categories of events that are for it."""
+    kind: str
+    programs: list[Program]
+    categories: int
+
+
+def sources(device: Device) -> list[SeenPrograms]:
+    """Return all that a device may follow: its programs, load controls and reservations."""
+    vders = list(VirtualDER.select().join(Membership, on=Membership.vder == VirtualDER.id).where(
+        Membership.device == device).order_by(VirtualDER.primacy, VirtualDER.id))
+    device_type = DeviceType.get_or_none(DeviceType.device == device)
+    return [
+        SeenPrograms("DERControl", [effectivecontrol.program(vder) for vder in vders], EVERY_CATEGORY),
+        SeenPrograms(
+            "EndDeviceControl",
+            [_dr_program(vder) for vder in vders if store.get(drprograms.href(vder)) is not None],
+            device_type.category if device_type is not None else EVERY_CATEGORY,
+        ),
+        SeenPrograms("FlowReservationResponse", [_reservation_program(device)], EVERY_CATEGORY),
+    ]
+
+
+def mode_rows(in_force: Mapping[str, EffectiveMode], programs: Sequence[Program]) -> list[ModeRow]:
+    """Return a row for each mode that is in force, with the reason."""
+    return [_mode_row(mode, setting, programs) for mode, setting in sorted(in_force.items())]
 
 
 def _dr_program(vder: VirtualDER) -> Program:

@@ -10,6 +10,6 @@ holds events to them. Members one by one: `members`, `power`, `ratings`, `rotati
 `resources` with `storageresources`, `sessionresources` and `meanloads`, `fleetstate`, `pointlimits`,
 `defaultloads` (what storage does by itself), `thermalbase` (what thermal loads draw by themselves). What
 was commanded: `stops`, `manualdispatch`, `grantedsessions`, `projection`. Towards devices: `setpoints` and
-`reservationoffer` turn power into what devices are sent; `publishedfiles` are what they load. `results` has
-what functions return.
+`reservationoffer` turn power into what devices are sent; `publishedfiles` are what they load. On the map:
+`fleetmap` and `feeders`. `results` has what functions return.
 """

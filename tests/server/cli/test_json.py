@@ -49,6 +49,7 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("device log", "d1", ""),
     ("device network", "d1", ""),
     ("device configure", "d1 --user-name roof --time-zone Europe/Dublin --low-charge 30min", ""),
+    ("device follows", "d1", ""),
     ("device configuration", "d1", ""),
     ("device rate", "d1 --capacity 9000", ""),
     ("device suspend", "spare", ""),
@@ -86,6 +87,10 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("contract import", "{tmp}/contracts.csv", ""),
     ("contract remove", "d1 --block pump --yes", ""),
     ("contract remove", "d1 --block all --yes", ""),
+    ("map", "", ""),
+    ("feeder import", "{tmp}/feeders.json", ""),
+    ("feeder list", "", ""),
+    ("feeder remove", "F1", ""),
     ("control post", "homes opModMaxLimW=50% --start +2h --duration 1h", ""),
     ("control list", "homes", ""),
     ("control show", "/derp/2/derc/1", ""),
@@ -210,6 +215,11 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("trace", "d1", ""),
     ("alarm conditions", "", ""),
     ("alarm ack", "1", ""),
+    ("certificate check", "--file {tmp}/certs/more.pem", ""),
+    ("certificate list", "--within 365d", ""),
+    ("certificate issue", "roof", ""),
+    ("certificate revoke", "--file {tmp}/certs/roof.pem --yes", ""),
+    ("setting list", "--changed", ""),
     ("clock show", "", ""),
     ("clock accept", "--yes", ""),
     ("audit tail", "", ""),
@@ -274,11 +284,16 @@ def environment(server: None, peer: Any, tmp_path: Path) -> dict[str, str]:
         "notificationURI": "https://10.0.0.1/n"}).status == 201
     (tmp_path / "members.csv").write_text("device\nspare\n")
     shutil.copy(ROOT / "tests/samples/MessagingProgram.xml", tmp_path / "program.xml")
+    (tmp_path / "feeders.json").write_text(json.dumps({
+        "type": "Feature", "properties": {"name": "F1"},
+        "geometry": {"type": "LineString", "coordinates": [[16.3, 48.2], [16.4, 48.3]]}}))
     (tmp_path / "contracts.csv").write_text("device,block,kind,power_w\nd1,pump,load,5000\n")
     (tmp_path / "bills.csv").write_text(
         "device,start,end,bill,value,charge\nd1,2025-05-01,2025-06-01,48.2,250,40\n")
     alarms.raise_alarm("quota", "device 1", "101 responses to one event, 100 are allowed")
     return {**os.environ, "COUNTERPOISE_DATABASE": settings.database, "COUNTERPOISE_CLOCK": clock.spec(),
+            "COUNTERPOISE_CLIENT_CA": f"{tmp_path}/certs/ca.pem",
+            "COUNTERPOISE_CERTIFICATE_AUTHORITY": f"{tmp_path}/certs",
             "OPENBLAS_NUM_THREADS": "1"}
 
 

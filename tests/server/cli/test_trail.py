@@ -2,11 +2,15 @@
 it was."""
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import pwd
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,7 @@ import pytest
 from click.testing import CliRunner, Result
 from peewee import fn
 
+from certs import dev
 from server import actors, alarms, audit, clock, models
 from server.cli import audit as audit_table
 from server.cli import common, main
@@ -25,7 +30,7 @@ from server.grid.balance import plans
 from server.grid.controls import defaultcontrols, dercontrols, drevents, messages, operatingenvelopes, tariffs
 from server.grid.customers import prepaychanges
 from server.grid.dispatch import stops
-from server.grid.fleet import contracts, participation, publishedfiles
+from server.grid.fleet import contracts, feeders, participation, publishedfiles
 from server.grid.groups import virtualders
 from server.grid.series import signals
 from server.models import AlarmRecord, Approval, AuditEntry, DispatchOrder, Plan, VirtualDER
@@ -122,6 +127,9 @@ CHANGES = {
     "resource delete": ("/msg/1 --yes", "resource delete", "/msg/1"),
     "device trace on": ("one --for 5m", "device trace", ONE),
     "device trace off": ("two", "device trace", TWO),
+    "feeder import": ("{feeders}", "feeder import", "1 features of {feeders}"),
+    "feeder remove": ("F1", "feeder remove", "F1"),
+    "certificate issue": ("roof", "certificate issue", "roof"),
     "alarm ack": ("{alarm}", "alarm ack", "alarm {alarm}, quota, device 1"),
     "subscription end": ("/edev/1/sub/1", "subscription end", "/edev/1/sub/1"),
     "approval limit": ("street --orders 5kW", "approval limit", "street"),
@@ -145,6 +153,13 @@ LOOKS = {
     "device log": "one",
     "device network": "one",
     "device configuration": "one",
+    "device follows": "one",
+    "map": "",
+    "feeder list": "",
+    "feeder import --dry-run": "{feeders} --only",
+    "certificate check": "--file {certificates}/device-1.pem",
+    "certificate list": "",
+    "setting list": "--changed",
     "device export": "one",
     "device export-list": "",
     "device erase --dry-run": "one",
@@ -244,11 +259,13 @@ LOOKS = {
 # Processes, which are no change of state, files of certificates, which have no database, and copies of a
 # whole database (see test_backup).
 APART = {"serve", "work", "console", "init", "check", "demo", "backup", "restore", "move", "certs dev",
-         "certs device", "certs show", "certs verify", "certs revoke", "clock accept",
+         "certs device", "certs show", "certs verify", "certs revoke", "certificate revoke", "clock accept",
          "approval approve"}  # which leaves two entries: see test_approvals
 
 PLAN = {**{name: [] for name in ("dispatch_groups", "names", "kind", "group", "power", "energy", "exceeded")},
         **{name: [0.0] * 4 for name in ("imbalance", "before", "net", "curtailed")}}
+FEEDER = {"type": "Feature", "properties": {"name": "F1"},
+          "geometry": {"type": "LineString", "coordinates": [[16.3, 48.2], [16.4, 48.3]]}}
 PASSWORD = "a window over the yard"
 Typed = Callable[..., Result]
 ENVELOPE = "start,export_limit\n2025-06-15T12:00Z,4000\n"
@@ -291,6 +308,10 @@ def run(request: pytest.FixtureRequest, peer: Any, tmp_path: Path) -> Typed:
     if str(getattr(subject, "name", subject)).startswith(("user", "token")):
         users.create("kate", Role.OPERATOR)
         tokens.create("kate", "desk", None, "", 3600)
+    shutil.copytree(certificates(), tmp_path / "certs")
+    settings.certificate_authority = str(tmp_path / "certs")
+    settings.client_ca = str(tmp_path / "certs/ca.pem")
+    (tmp_path / "feeders.json").write_text(json.dumps(FEEDER))
     (tmp_path / "envelope.csv").write_text(ENVELOPE)
     (tmp_path / "tariff.csv").write_text("start,price\n2025-06-15T12:00Z,0.3\n2025-06-15T13:00Z,0.2\n")
     (tmp_path / "devices.json").write_text(
@@ -308,6 +329,15 @@ def run(request: pytest.FixtureRequest, peer: Any, tmp_path: Path) -> Typed:
         assert (result.exit_code != 0) == fails, result.output
         return result
     return invoke
+
+
+@lru_cache(maxsize=1)
+def certificates() -> Path:
+    """A tree of certificates, to be copied."""
+    path = Path(tempfile.mkdtemp()) / "certs"
+    atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
+    dev.make_dev(path, 1)
+    return path
 
 
 def make_street(peer: Any) -> None:
@@ -349,6 +379,7 @@ def make_street(peer: Any) -> None:
     device.post("/mup", "MirrorUsagePoint", {"mRID": "AA", "deviceLFDI": peers.lfdi(1), "roleFlags": "0002",
                                              "serviceCategoryKind": 0, "status": 1})
     tariffs.set_price("street", 0.25, NOON + 86400)
+    feeders.load(json.dumps(FEEDER), "feeders.json")
     Approval.create(vder=virtualders.find("street"), operation="dispatch order", power_w=2.0, limit_w=1.0,
                     arguments={"vder": "solar", "limit_percent": 30.0, "duration_s": 600},
                     requested_by="bob", signed_in=False, requested_at=NOON, valid_until=NOON + 900)
@@ -364,6 +395,8 @@ def filled(words: str, folder: Path) -> str:
         bills=folder / "bills.csv",
         series=folder / "series.csv",
         envelope=folder / "envelope.csv",
+        feeders=folder / "feeders.json",
+        certificates=folder / "certs",
         tariff=folder / "tariff.csv",
         message_program=SAMPLES / "MessagingProgram.xml",
         order=order,
@@ -408,7 +441,8 @@ def test_any_other_verb_leaves_the_state_as_it_was(run: Typed, verb: str, tmp_pa
 
 
 # Operations that change something and leave no entry, or only sometimes.
-ALSO = {"approval approve": "{approval}", "clock accept": "--yes", "device export": "one",
+ALSO = {"approval approve": "{approval}", "certificate revoke": "--file {certificates}/device-1.pem --yes",
+        "clock accept": "--yes", "device export": "one",
         "device export-list": "",
         "history roll": "--from 2025-06-15T11:00", "reindex": ""}
 DRY_RUNS = {**{verb: words for verb, (words, *_) in CHANGES.items()}, **ALSO}

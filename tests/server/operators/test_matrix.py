@@ -41,6 +41,7 @@ WITHIN: dict[str, dict[str, Any]] = {
     "vder list": {"single": True}, "vder show": {"vder": "{vder}"}, "vder status": {"vder": "{vder}"},
     "vder capability": {"vder": "{vder}"}, "vder forecast": {"vder": "{vder}"},
     "vder members list": {"vder": "{vder}"},
+    "map": {},
     "control post": {"vder": "{vder}", "modes": {"opModConnect": "yes"}, "duration_s": 60},
     "control list": {"vder": "{vder}"}, "control show": {"control": "{control}"},
     "control cancel": {"control": "{control}"},
@@ -62,7 +63,7 @@ WITHIN: dict[str, dict[str, Any]] = {
     "report nonresponders": {"vder": "{vder}"},
     "baseline compute": {"name": "{device}", "start": NOON - 3600, "end": NOON},
     "baseline show": {"order": "{order}"},
-    "clock show": {},
+    "clock show": {}, "certificate list": {},
     "approval list": {}, "approval limits": {}, "approval approve": {"number": "{approval}"},
     "approval reject": {"number": "{approval}"},
 }
@@ -177,7 +178,8 @@ def test_every_operation_by_every_role(town: dict[str, Part], role: Role) -> Non
 
 
 # What is said of the south, of the town above and of its order; by name and by number of the device.
-FOREIGN = re.compile(rf"south|suleika|town|{peers.lfdi(2)}|/edev/2\b|/derp/3\b|device 2\b", re.IGNORECASE)
+FOREIGN = re.compile(
+    rf"south(?!\": [-0-9])|suleika|town|{peers.lfdi(2)}|/edev/2\b|/derp/3\b|device 2\b", re.IGNORECASE)
 
 
 @on_sqlite

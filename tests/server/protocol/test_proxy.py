@@ -6,8 +6,8 @@ import pytest
 
 from certs import authority, dev
 from server.devices import identity
+from server.devices.trust import Authorities, Untrusted
 from server.protocol.proxy import Proxies
-from server.protocol.trust import Authorities, Untrusted
 from tests import listening
 from tests.certs import bad
 

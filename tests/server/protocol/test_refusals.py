@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from certs import authority
 from server.config import contradictions, settings
+from server.devices.trust import P256, P384, RSA, Untrusted, key_fault
 from server.protocol import refusals, tls
 from server.protocol.tls import Further
-from server.protocol.trust import P256, P384, RSA, Untrusted, key_fault
 from tests import listening
 from tests.certs import bad
 from tests.server.protocol.test_tls import ROOT, Handshake, tree  # noqa: F401

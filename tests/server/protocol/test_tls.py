@@ -13,8 +13,8 @@ import pytest
 
 from certs import authority
 from server.devices import identity
+from server.devices.trust import Untrusted
 from server.protocol import tls
-from server.protocol.trust import Untrusted
 from tests import listening
 from tests.certs import bad
 

@@ -34,13 +34,27 @@ Extensions = dict[x509.ObjectIdentifier, x509.Extension[Any]]
 P256, P384, RSA = "P-256", "P-384", "RSA"  # kinds of keys
 MIN_RSA_BITS = 2048
 
+FURTHER = {
+    "AES256-SHA256": RSA,  # TLS_RSA_WITH_AES_256_CBC_SHA256, which CSIP names for aggregators
+    "ECDHE-RSA-AES128-GCM-SHA256": RSA,
+    "ECDHE-RSA-AES256-GCM-SHA384": RSA,
+    "ECDHE-ECDSA-AES256-SHA384": P384,
+}
+"""Suites that can be allowed beside those of the standard, with the kind of key that clients have then."""
+
 UNSUPPORTED, REVOKED = 26, 23
 """X509_V_ERR_INVALID_PURPOSE and X509_V_ERR_CERT_REVOKED, for which OpenSSL sends the alerts
 unsupported_certificate and certificate_revoked (RFC 5246, 7.2.2)."""
 
+REVOKED_FAULT = "a certificate that is revoked"
 _NO_ISSUER = 20  # X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY
 _LEAF_ALONE = (": it came without its issuer's, and client_ca has none that has signed it. Where the "
                "authority is trusted, let the client send its chain, or add the issuer to client_ca")
+
+
+def keys_of(suites: Iterable[str]) -> frozenset[str]:
+    """Return the kinds of keys that devices may have where these of FURTHER are allowed."""
+    return frozenset({P256, *(FURTHER[suite] for suite in suites)})
 
 
 class Untrusted(Exception):

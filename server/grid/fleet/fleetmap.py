@@ -1,0 +1,211 @@
+"""Devices by their coordinates, which are the labels `lat` and `lon`: single ones, or how many in a cell."""
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TypedDict
+
+from server import clock, scopes
+from server.config import settings
+from server.errors import BadArgument
+from server.grid.fleet import feeders
+from server.grid.fleet.feeders import Box, FeederShape
+from server.grid.series import meterrows, presentpower
+from server.models import CHUNK, Device, chunked, is_postgres, vder_of_audience
+from server.resources import documents, sql
+from server.units import Instant, Watts
+
+MOST_SINGLE = 2000  # devices that are listed one by one
+CELLS = 40  # in each direction, of which those without devices are left out
+WORLD: Box = (-180.0, -90.0, 180.0, 90.0)
+_NUMBER = "^-{0,1}[0-9]{1,3}([.][0-9]+){0,1}$"
+
+
+class MapDevice(TypedDict):
+    """A device at its place. `seen` is whether it has been in contact lately (setting alarm_silence_s),
+    `injection_w` what it injects now, None where that is not known, `in_event` whether an event is in effect
+    for it."""
+    id: int
+    name: str
+    kind: str
+    state: str
+    lat: float
+    lon: float
+    seen: bool
+    injection_w: Watts | None
+    in_event: bool
+
+
+class MapCell(TypedDict):
+    """Devices near each other: where they are on average, and how many they are."""
+    lat: float
+    lon: float
+    devices: int
+    suspended: int
+    unseen: int
+    in_event: int
+
+
+class MapView(TypedDict):
+    """What is in a part of the map: `devices` one by one or, where they are many, `cells` of them.
+
+    `located` counts the devices in it, `unlocated` those of all that have no coordinates. The bounds are
+    those that were asked for, or those of the devices and feeders.
+    """
+    west: float
+    south: float
+    east: float
+    north: float
+    located: int
+    unlocated: int
+    devices: list[MapDevice]
+    cells: list[MapCell]
+    feeders: list[FeederShape]
+
+
+def view(box: Box | None, cluster: bool | None = None) -> MapView:
+    """Return what is in a box (west, south, east, north), by default in that of all devices and feeders.
+
+    `cluster` decides whether devices are counted in cells; by default where there are many.
+    """
+    if box is not None and not (box[0] < box[2] and box[1] < box[3]):
+        raise BadArgument("west", "west has to be less than east, and south less than north")
+    whole = box is None
+    drawn = feeders.shapes(box or WORLD) if scopes.top() is None else []
+    located, bounds = _bounds(box or WORLD)
+    if box is None:
+        box = _around(bounds, drawn)
+    total, = next(iter(sql.rows(f"SELECT count(*) FROM device d WHERE TRUE {_scope()}", *_scoped())))
+    if cluster is None:
+        cluster = located > MOST_SINGLE
+    everywhere = located if whole else _bounds(WORLD)[0]
+    return {
+        "west": box[0], "south": box[1], "east": box[2], "north": box[3],
+        "located": located, "unlocated": total - everywhere,
+        "devices": [] if cluster else _devices(box),
+        "cells": _cells(box) if cluster and located else [],
+        "feeders": drawn,
+    }
+
+
+def _place(label: str) -> str:
+    """SQL of a coordinate of a device; NULL where it has none, or one that is no number."""
+    if is_postgres():
+        text = f"(d.labels::json->>'{label}')"
+        return f"(CASE WHEN {text} ~ '{_NUMBER}' THEN CAST({text} AS double precision) END)"
+    text = f"json_extract(d.labels, '$.{label}')"
+    return f"(CASE WHEN {text} GLOB '[-0-9]*' THEN CAST({text} AS REAL) END)"
+
+
+def _scope() -> str:
+    return "" if scopes.top() is None else (
+        "AND d.id IN (SELECT device_id FROM membership WHERE vder_id = ?)")
+
+
+def _scoped() -> tuple[int, ...]:
+    top = scopes.top()
+    return () if top is None else (top.id,)
+
+
+def _located(columns: str) -> str:
+    """SQL of the devices in a box, whose parameters are those of `_within`."""
+    return (f"FROM (SELECT {columns}, {_place('lat')} AS lat, {_place('lon')} AS lon FROM device d "
+            f"WHERE d.labels LIKE ? {_scope()}) AS located "
+            "WHERE lat BETWEEN ? AND ? AND lon BETWEEN ? AND ?")
+
+
+def _within(box: Box) -> tuple[float | str, ...]:
+    return ('%"lat"%', *_scoped(), box[1], box[3], box[0], box[2])
+
+
+def _bounds(box: Box) -> tuple[int, Box | None]:
+    """How many devices are in a box, and the box around these."""
+    count, *bounds = next(iter(sql.rows(
+        f"SELECT count(*), min(lon), min(lat), max(lon), max(lat) {_located('d.id')}", *_within(box))))
+    return count, (bounds[0], bounds[1], bounds[2], bounds[3]) if count else None
+
+
+def _around(bounds: Box | None, drawn: Iterable[FeederShape]) -> Box:
+    """The box around devices and feeders, with a margin; the world where there are none."""
+    points = [point for shape in drawn for part in shape["parts"] for point in part]
+    if bounds is not None:
+        points += [[bounds[0], bounds[1]], [bounds[2], bounds[3]]]
+    if not points:
+        return WORLD
+    longitudes, latitudes = [point[0] for point in points], [point[1] for point in points]
+    margin = max(0.002, 0.05 * (max(longitudes) - min(longitudes)), 0.05 * (max(latitudes) - min(latitudes)))
+    return (max(min(longitudes) - margin, WORLD[0]), max(min(latitudes) - margin, WORLD[1]),
+            min(max(longitudes) + margin, WORLD[2]), min(max(latitudes) + margin, WORLD[3]))
+
+
+def _in_event(now: Instant) -> str:
+    """SQL of whether an event is in effect for a device: an order with a share of it, or an event of a
+    program that it sees. It has numbers alone, and no parameters."""
+    orders = [number for number, in sql.rows(
+        "SELECT id FROM dispatch_order WHERE start <= ? AND start + duration_s > ? AND cancelled_at IS NULL",
+        now, now)]
+    audiences = [audience for audience, in sql.rows(
+        f"SELECT DISTINCT audience FROM document WHERE {documents.ACTIVE} "
+        "AND kind IN ('DERControl', 'EndDeviceControl')")]
+    vders = [number for number in map(vder_of_audience, audiences) if number]
+    conditions = [
+        f"d.{column} IN (SELECT {column if column == 'lfdi' else 'device_id'} FROM {table} "
+        f"WHERE {key} IN ({', '.join(map(str, numbers))}))"
+        for column, table, key, numbers in (("lfdi", "share", "order_id", orders),
+                                            ("id", "membership", "vder_id", vders)) if numbers]
+    return f"({' OR '.join(conditions) or 'FALSE'})"
+
+
+def _unseen() -> str:
+    """SQL of whether a device has not been in contact lately; its parameter is since when."""
+    return "(d.last_contact_at IS NULL OR d.last_contact_at < ?)"
+
+
+def _devices(box: Box) -> list[MapDevice]:
+    now = clock.now()
+    rows = sql.rows(
+        f"SELECT id, name, kind, state, lat, lon, unseen, in_event {_located(_columns(now))} "
+        f"ORDER BY id LIMIT {MOST_SINGLE}", now - settings.alarm_silence_s, *_within(box))
+    power = _injection([row[0] for row in rows], now)
+    return [{"id": number, "name": name or f"device {number}", "kind": kind, "state": state, "lat": lat,
+             "lon": lon, "seen": not unseen, "injection_w": power.get(number), "in_event": bool(in_event)}
+            for number, name, kind, state, lat, lon, unseen, in_event in rows]
+
+
+def _columns(now: Instant) -> str:
+    return f"d.id, d.name, d.kind, d.state, {_unseen()} AS unseen, {_in_event(now)} AS in_event"
+
+
+def _cells(box: Box) -> list[MapCell]:
+    now = clock.now()
+    west, south, east, north = box
+    wide, high = (east - west) / CELLS, (north - south) / CELLS
+
+    def count(condition: str) -> str:
+        return f"sum(CASE WHEN {condition} THEN 1 ELSE 0 END)"
+    rows = sql.rows(
+        f"SELECT avg(lat), avg(lon), count(*), {count('state <> ' + repr(Device.ENROLLED))}, "
+        f"{count('unseen')}, {count('in_event')} {_located(_columns(now))} "
+        "GROUP BY CAST((lat - ?) / ? AS INTEGER), CAST((lon - ?) / ? AS INTEGER)",
+        now - settings.alarm_silence_s, *_within(box), south, high, west, wide)
+    return [{"lat": lat, "lon": lon, "devices": devices, "suspended": suspended, "unseen": unseen,
+             "in_event": in_event} for lat, lon, devices, suspended, unseen, in_event in rows]
+
+
+def _injection(numbers: list[int], now: Instant) -> dict[int, Watts]:
+    """What devices inject now by the meters of their own kind, or else of their premises, as far as known."""
+    own: dict[int, Watts] = {}
+    for kinds in ("m.kind <> 'premises'", "m.kind = 'premises'"):
+        for chunk in chunked([number for number in numbers if number not in own], CHUNK):
+            numbered = f"m.device_id IN ({sql.marks(len(chunk))})"
+            read = meterrows.read(f"WHERE {kinds} AND {numbered} ORDER BY m.href", *chunk)
+            rows = [row for row in read if row.read_at is not None and row.read_at <= now]
+            if not rows:
+                continue
+            found: dict[int, int] = {}
+            owner = [found.setdefault(row.device, len(found)) for row in rows]
+            timeouts = [presentpower.POSTS * settings.post_rate] * len(rows)
+            power = presentpower.of_meters(rows, owner, len(found), timeouts, now).injection_w
+            own |= {number: float(power[index]) for number, index in found.items()
+                    if math.isfinite(power[index])}
+    return own
