@@ -53,7 +53,7 @@ docs: .venv/.docs
 	@echo "The site: build/site/index.html (its search works from a server: python -m http.server --directory build/site)"
 
 # What is shipped, in dist/: the wheel, the source, the systemd units where they belong, and what it is made of.
-RUNTIME = postgres,report,api
+RUNTIME = postgres,report,console
 dist: .venv/.dist
 	rm -rf dist build/lib build/bdist.*
 	$(BIN)/python -m build --no-isolation --outdir dist . >build.log || { cat build.log; exit 1; }

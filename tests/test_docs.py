@@ -18,7 +18,7 @@ from server.config import SETTINGS
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(path for path in ROOT.rglob("*.md") if not any(
     part in ("var", "build") or part.startswith(".") for part in path.relative_to(ROOT).parts))
-FRONT_PAGE_LINES = 120
+FRONT_PAGE_LINES = 50  # a screen
 PROGRAMS: dict[str, click.Command] = {"counterpoise": main, "python -m clients": fleet.main}
 FILE = re.compile(r"[\w/-]+\.(csv|bin|xml|json|jsonl|pem)|FILE")
 OTHER_VARIABLES = {"CA", "CONFIG", "SERVER", "TOKEN", "TEST_POSTGRES"}

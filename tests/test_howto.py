@@ -46,6 +46,7 @@ PAGES = (
     "users",
     "install",
     "run-in-production",
+    "upgrade",
     "back-up",
 )
 # `move` would need a PostgreSQL, an archive old entries

@@ -1,5 +1,5 @@
-"""The front page's first virtual power plant: every command that it prints is typed, in that order, as a
-newcomer would."""
+"""The tutorial's first virtual power plant: every command of its page is typed, in that order, as a newcomer
+would."""
 from __future__ import annotations
 
 import json
@@ -21,7 +21,6 @@ from tests.test_docs import code
 
 pytestmark = pytest.mark.flow
 
-SECTION = "## Your first virtual power plant"
 LASTING = ("counterpoise serve", "counterpoise work", "python -m clients")
 """These run until they are stopped; everything else ends by itself."""
 
@@ -82,12 +81,8 @@ def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Newcom
 
 
 def lines() -> list[str]:
-    """The commands of the section."""
-    page = ROOT / "README.md"
-    text = page.read_text().splitlines()
-    first = text.index(SECTION) + 1
-    last = next(number for number, line in enumerate(text[first:], first) if line.startswith("## "))
-    return [line.text for line in code(page) if first < line.number <= last]
+    """The commands of the page."""
+    return [line.text for line in code(ROOT / "docs" / "tutorial" / "first-power-plant.md")]
 
 
 def test_the_first_virtual_power_plant(newcomer: Newcomer) -> None:
