@@ -18,6 +18,7 @@ from server.resources import store
 from server.resources.codes import StorageModeStatus
 from server.resources.quantities import base_value
 from tests.clients.fixtures import DeviceFixture, mean_injection_w, statuses
+from tests.conftest import on_sqlite
 
 CAR = Site("seed")
 DAWN = 1_768_478_400 // DAY * DAY
@@ -163,6 +164,7 @@ def offer() -> str:
     return str(session["request"])
 
 
+@on_sqlite
 def test_a_car_asks_to_give_and_keeps_still_until_it_is_granted(charger: DeviceFixture) -> None:
     offered = store.get(offer()).submitted
     assert (
@@ -179,6 +181,7 @@ def test_a_car_asks_to_give_and_keeps_still_until_it_is_granted(charger: DeviceF
     assert charger.model.injection_w == -7400 and charger.model.injected_wh == 0
 
 
+@on_sqlite
 def test_it_gives_for_as_long_and_as_much_as_it_is_granted(charger: DeviceFixture) -> None:
     start = clock.now() + 300
     reservations.grant(offer(), -3000, 3600, start, -2000)
@@ -196,6 +199,7 @@ def test_it_gives_for_as_long_and_as_much_as_it_is_granted(charger: DeviceFixtur
     assert newest["energy_wh"] == pytest.approx(2000 - SPARE, abs=30), "what it has still"
 
 
+@on_sqlite
 def test_it_keeps_what_its_owner_wants_kept(charger: DeviceFixture) -> None:
     start = clock.now() + 300
     assert reservations.grant(offer(), -5000, 7200, start, -10_000)["warnings"]
@@ -205,6 +209,7 @@ def test_it_keeps_what_its_owner_wants_kept(charger: DeviceFixture) -> None:
     assert len(evsessions.list_sessions("street")) == 1, "it waits until the grant is over"
 
 
+@on_sqlite
 def test_it_follows_who_thinks_better_of_it(charger: DeviceFixture) -> None:
     start = clock.now() + 300
     reservations.grant(offer(), -3000, 3600, start)
@@ -217,6 +222,7 @@ def test_it_follows_who_thinks_better_of_it(charger: DeviceFixture) -> None:
     assert charger.model.injection_w == 0 and {6, 7} <= set(statuses())
 
 
+@on_sqlite
 def test_a_car_that_gave_leaves_full(start: Callable[..., DeviceFixture]) -> None:
     """Granted at once, and again for what it wants afterwards."""
     device = start(TWO_WAY, STAY.arrival - 600, rate=300)

@@ -20,6 +20,10 @@ from tests.flows.server import Server, entries
 DEVICES = [f"device-{number}" for number in range(1, 5)]
 
 
+# For a file whose processes show what the engine has no part in, beside others that run on both.
+own_sqlite = pytest.mark.parametrize("own_database", ["sqlite"], indirect=True)
+
+
 @pytest.fixture(scope="session")
 def certs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tree of certificates with eight devices and an aggregator."""

@@ -21,7 +21,7 @@ from server.grid.groups import virtualders
 from server.grid.series import signals
 from server.models import Balance, Device, DispatchOrder, Document, Meter, Plan, ResponseRecord, Share
 from server.resources import refresh, store
-from tests.flows.conftest import DEVICES
+from tests.flows.conftest import DEVICES, own_sqlite
 from tests.flows.server import ROOT, Process, Server, entries, until
 from tests.server.grid.conftest import battery, home
 
@@ -109,6 +109,7 @@ def test_two_planners_that_are_killed_again_and_again_tell_each_step_once(
     assert store.reindex() == 4  # the meters, whose time the test has moved
 
 
+@own_sqlite
 def test_a_server_that_is_killed_in_an_event_goes_on_with_it_and_posts_nothing_twice(
         enrolled: Callable[..., Server]) -> None:
     server = enrolled(workers=2)

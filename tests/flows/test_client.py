@@ -2,8 +2,8 @@
 comes, enrol themselves, follow what is posted to the virtual DER that they are put into, answer, and report.
 
 It is slow because it is real: clients take a second to start, controls begin and end on the system's clock.
-All that happens, happens once per kind of database and side by side (`flow`); the tests then look at it from
-both ends.
+All that happens, happens once and side by side (`flow`), on SQLite: what clients are sent from either engine
+show tests/standard and test_fleet. The tests then look at it from both ends.
 """
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ from server.grid.groups import virtualders
 from server.models import Device, Document, ResponseRecord
 from server.resources import meterreadings, store
 from tests.flows import scenario
+from tests.flows.conftest import own_sqlite
 from tests.flows.realclient import RealClient
 from tests.flows.scenario import EVENTS, HOME, STREET
 from tests.flows.server import Server, entries
 
-pytestmark = pytest.mark.flow
+pytestmark = [pytest.mark.flow, own_sqlite]
 
 CLIENTS = {"2018": "device-1", "default": "device-2"}
 HUNG_UP = "the client closed the connection in the handshake"

@@ -16,9 +16,10 @@ from server.devices import enrolment
 from server.grid.fleet import power
 from server.models import Device, Document, ResponseRecord
 from server.resources import store
+from tests.flows.conftest import own_sqlite
 from tests.flows.server import ROOT, Process, Server, entries, until
 
-pytestmark = pytest.mark.flow
+pytestmark = [pytest.mark.flow, own_sqlite]
 
 RATE = 60
 STREET = "street"

@@ -13,9 +13,10 @@ from server.devices import enrolment
 from server.models import ResponseRecord
 from server.resources import store
 from server.resources.codes import FileStatus
+from tests.flows.conftest import own_sqlite
 from tests.flows.server import Server, entries
 
-pytestmark = [pytest.mark.flow, pytest.mark.parametrize("own_database", ["sqlite"], indirect=True)]
+pytestmark = [pytest.mark.flow, own_sqlite]
 IMAGE = bytes(range(256)) * 200
 NAME = "device-1"
 

@@ -14,9 +14,10 @@ from server import clock
 from server.models import Document, ResponseRecord, Share
 from server.resources import meterreadings, store
 from server.resources.codes import ResponseStatus
+from tests.flows.conftest import own_sqlite
 from tests.flows.server import ROOT, Process, Server, entries, until
 
-pytestmark = pytest.mark.flow
+pytestmark = [pytest.mark.flow, own_sqlite]
 
 RATE, POLL_S = 60, 60
 STREET = "street"

@@ -17,10 +17,11 @@ import pytest
 from server import clock
 from server.grid.controls import dercontrols
 from server.models import ResponseRecord, Subscription
+from tests.flows.conftest import own_sqlite
 from tests.flows.realclient import RealClient
 from tests.flows.server import ROOT, Process, Server, free_port, until
 
-pytestmark = pytest.mark.flow
+pytestmark = [pytest.mark.flow, own_sqlite]  # the queue on both: test_notifications_killed
 
 STREET = "street"
 CLIENTS = {"2018": "device-1", "default": "device-2"}

@@ -19,7 +19,7 @@ from server.grid.series.intervals import Span
 from server.models import Document
 from server.resources.codes import EventStatus
 from server.resources.quantities import base_value
-from tests.conftest import NOON
+from tests.conftest import NOON, on_sqlite
 from tests.server.grid.balancedarea import STEP, asks, at
 
 HOUR, TICK_S, POWER_W = 3600, 300, 7000.0
@@ -115,6 +115,7 @@ def given_wh(car: Car, seconds: range = WHOLE_DAY) -> float:
     return sum(max(-watts, 0.0) for at_s, watts in car.drawn_w.items() if at_s in seconds) * TICK_S / HOUR
 
 
+@on_sqlite
 def test_cars_give_in_the_peak_keep_their_floor_and_leave_with_what_they_asked(cars: list[Car]) -> None:
     for car in cars:
         car.ask()
@@ -124,6 +125,7 @@ def test_cars_give_in_the_peak_keep_their_floor_and_leave_with_what_they_asked(c
         assert car.missing_wh < 150
 
 
+@on_sqlite
 def test_who_could_not_be_charged_again_gives_nothing(cars: list[Car]) -> None:
     car = cars[0]
     car.need_wh = 76_000.0
@@ -132,6 +134,7 @@ def test_who_could_not_be_charged_again_gives_nothing(cars: list[Car]) -> None:
     assert given_wh(car) == 0
 
 
+@on_sqlite
 def test_a_stop_and_its_own_connection_point_hold(cars: list[Car]) -> None:
     for car in cars:
         car.ask()
@@ -158,6 +161,7 @@ def test_an_export_limit_holds(cars: list[Car]) -> None:
     assert max(-sum(car.drawn_w[second] for car in cars) for second in cars[0].drawn_w) <= 2500
 
 
+@on_sqlite
 def test_what_is_given_leaves_time_to_charge_it_again(cars: list[Car]) -> None:
     cars[0].need_wh = 60_000.0
     cars[0].ask()
@@ -172,6 +176,7 @@ def follows_price(prices: list[float]) -> None:
     signals.put("town", "price", prices, NOON, STEP)
 
 
+@on_sqlite
 def test_where_an_area_follows_a_price_cars_give_in_its_spike_and_charge_when_it_is_over(
     cars: list[Car]
 ) -> None:
@@ -185,6 +190,7 @@ def test_where_an_area_follows_a_price_cars_give_in_its_spike_and_charge_when_it
         assert not any(watts > 0 for at_s, watts in car.drawn_w.items() if at_s in PEAK)
 
 
+@on_sqlite
 def test_a_spread_that_losses_and_wear_use_up_is_not_traded(cars: list[Car]) -> None:
     follows_price([0.33 if number * STEP in PEAK else 0.3 for number in range(96)])
     cars[0].ask()
