@@ -6,7 +6,7 @@ It stands apart from `audit` since who only reads needs the name, but not the st
 """
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
@@ -32,6 +32,26 @@ def acting(who: str, reason: str = "", signed_in: bool = False) -> Iterator[None
         yield
     finally:
         _actor.reset(token)
+
+
+_noticed: ContextVar[Callable[[], None] | None] = ContextVar("noticed", default=None)
+
+
+@contextmanager
+def noticing(changed: Callable[[], None]) -> Iterator[None]:
+    """Call a function for each change of an operator inside, in its transaction."""
+    token = _noticed.set(changed)
+    try:
+        yield
+    finally:
+        _noticed.reset(token)
+
+
+def notice() -> None:
+    """Say, in a transaction, that an operator changes something in it."""
+    changed = _noticed.get()
+    if changed is not None:
+        changed()
 
 
 def actor() -> Actor | None:

@@ -148,6 +148,7 @@ def add(actor: Actor, operation: str, subject: str, before: State | None, after:
             "after": new,
             "reason": actor.reason,
         }
+        actors.notice()
         row = AuditEntry.create(id=number + 1, previous=previous, hash=digest(previous, entry), **entry)
         KeyValue.update(value=json.dumps([row.id, row.hash])).where(KeyValue.name == HEAD).execute()
     return row

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Request, Response
 from werkzeug.datastructures import MultiDict
 
-from server.api import access, lists, requestvalues, values
+from server.api import access, changes, etags, lists, requestvalues, values
 from server.api.encoding import REASON
 from server.api.routes import Route
 from server.errors import Refused
@@ -30,6 +30,8 @@ def answer(route: Route, request: Request, in_path: Mapping[str, str]) -> Respon
     try:
         with authorisation.acting(who, reason):
             authorisation.check(who, route.operation, given)
+            if route.operation.changes:
+                return changes.done(route, request, who.name, given, lambda: _do(route, request, given, page))
             return _do(route, request, given, page)
     except ImportError as missing:
         if EXTRA not in str(missing):
@@ -50,7 +52,11 @@ def _do(route: Route, request: Request, given: dict[str, Any], page: lists.Asked
     if best in route.written:
         return _written(route, given, best)
     if not route.written:
-        return _json(_document(route, route.operation.run(given), page))
+        document = _document(route, route.operation.run(given), page)
+        answer = _json(document)
+        if etags.is_tagged(route, given):
+            answer.headers[etags.HEADER] = etags.tag(document)
+        return answer
     with tempfile.TemporaryDirectory() as folder:  # the operation writes it, whether it is wanted or not
         argument = next(iter(route.written.values()))
         file = Path(folder) / argument

@@ -15,6 +15,7 @@ from server.operations.declaration import Argument, UploadedFile
 
 YES = "yes"  # beside the arguments: the answer to the question of an operation that asks first
 REASON = "Audit-Reason"  # header: why, for the audit log, in UTF-8
+KEY = "Idempotency-Key"  # header: a request with it is done once
 _QUOTED = str.maketrans({'"': "%22", "\\": "%5C", "\r": "%0D", "\n": "%0A"})  # in names of files
 
 

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
-from server.api import access, encoding, lists, problems, requestvalues, schemas, signin
+from server.api import access, encoding, etags, lists, problems, requestvalues, schemas, signin
 from server.api.routes import ROOT, VERBS, Route, routes
 from server.api.schemas import Schema
 from server.operations.declaration import DRY_RUN, Argument, UploadedFile
@@ -35,6 +35,8 @@ _PROBLEM: Schema = {
 _REFUSALS: Mapping[int, str] = {
     400: "A value cannot be.", 401: "There is no token, or nobody has it.", 403: "The caller may not.",
     404: "There is no such thing.", 409: "It does not fit the state of things."}
+_OF_CHANGES: Mapping[int, str] = {
+    412: "It was changed meanwhile.", 422: "The Idempotency-Key came with another request before."}
 _OF_BODIES: Mapping[int, str] = {413: "It is too long.", 415: "The body is of another type."}
 _OTHER = "Refused"
 _ANSWER = "The question was answered with yes."
@@ -116,6 +118,13 @@ def _parameters(route: Route) -> Iterable[dict[str, Any]]:
             yield {"name": encoding.YES, "in": "query", "required": False, "description": _ANSWER,
                    "schema": {"type": "boolean"}}
     if route.operation.changes:
+        yield {"name": encoding.KEY, "in": "header", "required": False,
+               "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+               "description": "Sent again with the same key within a day, it is answered as the first time, "
+                              "and done once."}
+        if etags.thing(route) is not None:
+            yield {"name": etags.IF_MATCH, "in": "header", "required": False, "schema": {"type": "string"},
+                   "description": "The ETag of the thing as it was seen: 412 where it has changed."}
         yield {"name": encoding.REASON, "in": "header", "required": False, "schema": {"type": "string"},
                "description": "Why, for the audit log."}
 
@@ -152,7 +161,8 @@ def _object(route: Route, arguments: Iterable[Argument], schema_of: Any) -> Sche
 def _responses(route: Route, results: schemas.Results) -> dict[str, Any]:
     content: dict[str, Any] = {JSON: {"schema": results.of_answer(route.operation.result)}}
     content |= {kind: {"schema": {"type": "string"}} for kind in route.written}
-    refusals = [*_REFUSALS] if route.in_query else [*_REFUSALS, *_OF_BODIES]
+    refusals = [*_REFUSALS, *([] if route.in_query else _OF_BODIES),
+                *(_OF_CHANGES if route.operation.changes else [])]
     tried = f" With {DRY_RUN}, what would be." if route.operation.has_dry_run else ""
     return {
         "200": {"description": f"It is done.{tried}" if route.operation.changes else "What there is.",
@@ -174,6 +184,6 @@ def _name(status: int) -> str:
 def _refusals() -> dict[str, Any]:
     """The answers to requests that are refused, by the names by which operations refer to them."""
     problem = {problems.MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{PROBLEM}"}}}
-    named = {_name(status): words for status, words in {**_REFUSALS, **_OF_BODIES}.items()}
+    named = {_name(status): words for status, words in {**_REFUSALS, **_OF_BODIES, **_OF_CHANGES}.items()}
     named[_OTHER] = "Refused; 503: not now, see Retry-After."
     return {name: {"description": words, "content": problem} for name, words in named.items()}

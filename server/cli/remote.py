@@ -8,7 +8,10 @@ from __future__ import annotations
 import http.client
 import ipaddress
 import json
+import secrets
+import socket
 import ssl
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,8 +23,10 @@ from server.api.encoding import Encoded
 from server.api.routes import Route, route_of
 from server.errors import BadArgument, Refused
 from server.operations import resulttypes
-from server.operations.declaration import Operation
+from server.operations.declaration import DRY_RUN, Operation
 
+ATTEMPTS = 3  # where answers are lost
+PAUSE_S = 1
 TIMEOUT_S = 300  # for an answer; the server gives an operation less
 JSON = "application/json"
 _BAD_URL = "is not the URL of a server, such as https://counterpoise.example:8444"
@@ -33,6 +38,10 @@ class RemoteServer(NamedTuple):
     url: str
     token: str
     ca: str = ""
+
+
+class Lost(Refused):
+    """No answer has come, and nobody knows whether it was done."""
 
 
 class Reply(NamedTuple):
@@ -88,6 +97,8 @@ def call(server: RemoteServer, operation: Operation, given: Mapping[str, Any], r
     sent = {argument.name: given[argument.name] for argument in operation.arguments
             if argument.kind is not Path and argument.name in given}
     headers = {encoding.REASON: reason} if reason and operation.changes else {}
+    if operation.changes and not given.get(DRY_RUN):
+        headers[encoding.KEY] = secrets.token_hex(16)
     beside = {encoding.YES: "true"} if operation.confirm else {}
     paging = {argument.name for argument in lists.paging(route)}
     if lists.LIMIT in paging:
@@ -146,7 +157,7 @@ def _send(server: RemoteServer, request: Encoded, headers: Mapping[str, str]) ->
     sent = {"Authorization": f"Bearer {server.token}", "Accept": JSON, **headers}
     if request.content_type:
         sent["Content-Type"] = request.content_type
-    reply = exchange(server, request, sent)
+    reply = _once(server, request, sent)
     if reply.status < 400:
         return reply
     try:
@@ -156,6 +167,24 @@ def _send(server: RemoteServer, request: Encoded, headers: Mapping[str, str]) ->
         raise Refused(502, f"the server {server.url} has answered with {reply.status}, and not as "
                            "Counterpoise does: look whether --server is its operator interface") from None
     raise BadArgument(argument, detail) if argument else Refused(reply.status, detail)
+
+
+def _once(server: RemoteServer, request: Encoded, headers: Mapping[str, str]) -> Reply:
+    """Send a request; again where its answer was lost, since what only looks, or has a key, is not done
+    twice. What the server is still doing is waited for."""
+    until, attempts = time.monotonic() + TIMEOUT_S, ATTEMPTS
+    while True:
+        try:
+            reply = exchange(server, request, headers)
+        except Lost:
+            attempts -= 1
+            if not attempts or request.method != "GET" and encoding.KEY not in headers:
+                raise
+        else:
+            is_doing = reply.status == 409 and "Retry-After" in reply.headers
+            if not is_doing or time.monotonic() > until:
+                return reply
+        time.sleep(PAUSE_S)
 
 
 # --- HTTP -----------------------------------------------------------------------------------------
@@ -179,8 +208,9 @@ def exchange(server: RemoteServer, request: Encoded, headers: Mapping[str, str])
                            "its authority by --ca, or the server as the certificate does") from None
     except (OSError, http.client.HTTPException) as error:
         _kept.pop(server, None)
+        lost = Refused if isinstance(error, (ConnectionRefusedError, socket.gaierror)) else Lost
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise Refused(503, f"the server {server.url} does not answer: {reason}. Start it (counterpoise "
+        raise lost(503, f"the server {server.url} does not answer: {reason}. Start it (counterpoise "
                            "console), or name another by --server") from None
 
 

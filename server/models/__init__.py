@@ -1,14 +1,14 @@
 """The tables, and the connection to the database.
 
-Read `base` (what every table has), `documents` (resources, readings, responses), `devices`, `groups` (virtual
-DERs), `orders`, `contracts` (of businesses), `envelopes` (limits of connection points), `feeders`
-(as the map shows them), `fleet` (what is
-known of members), `series` (signals, measurements), `plans`, `subscriptions` (and what is due to them),
-`files` (that devices load), `exchanges` (with devices), `operators` (who uses the operator interface),
-`alarms`, `changes` (of state, for streams and webhooks) and `auditlog`; `pages` reads long lists;
-`statements` tells those that are wrong; `diskfull` and `unavailable` tell the errors of a full disk, and of a
-database that does not answer, from others; `postgres` does not wait for a frozen PostgreSQL, and keeps
-nothing in a session where a pooler lends it; `inuse` and `turns` are locks beside SQLite, whose transactions
+Read `base` (what every table has), `documents` (resources, readings, responses), `devices`, `groups`
+(virtual DERs), `orders`, `contracts` (of businesses), `envelopes` (limits of connection points), `feeders`
+(as the map shows them), `fleet` (what is known of members), `series` (signals, measurements), `plans`,
+`subscriptions` (and what is due to them), `files` (that devices load), `exchanges` (with devices),
+`operators` (who uses the operator interface), `requests` (of theirs that are not done twice), `alarms`,
+`changes` (of state, for streams and webhooks) and `auditlog`; `pages` reads long lists; `statements` tells
+those that are wrong; `diskfull` and `unavailable` tell the errors of a full disk, and of a database that
+does not answer, from others; `postgres` does not wait for a frozen PostgreSQL, and keeps nothing in a
+session where a pooler lends it; `inuse` and `turns` are locks beside SQLite, whose transactions
 `groupcommit` has on the disk before they are answered.
 `Document` holds what was submitted and what is served, by href. Most other tables can be rebuilt from it;
 readings, orders, signals, plans and what operators set are the truth themselves.
@@ -47,6 +47,7 @@ from server.models.operators import (Approval, OperatorSession, OperatorToken, O
                                      SignInFailure)
 from server.models.orders import DispatchOrder, ErasedMember, Share
 from server.models.plans import Balance, Plan
+from server.models.requests import KeyedRequest
 from server.models.series import Measurement, QuarterHours, Series
 from server.models.subscriptions import ResourceChange, Subscription
 from server.models.unavailable import DATABASE_ERRORS
@@ -220,11 +221,11 @@ __all__ = [
     "AlarmNotice", "AlarmRecord", "Approval", "Audience", "AuditEntry", "Balance", "Block", "BlockCall",
     "CHUNK", "ChargingSession", "Counter", "DefaultBehaviour", "DerState", "Device", "DeviceExchange",
     "DeviceTrace", "DeviceType", "DispatchOrder", "Document", "EVERYONE", "ErasedMember", "FeederLine",
-    "FileContent", "FilePart", "FileProgress", "JSON", "KeyValue", "Measurement", "Membership",
-    "MembershipChange", "MembershipWork", "Meter", "NOBODY", "OperatorSession", "OperatorToken",
-    "OperatorUser", "Participation", "Plan", "PointEnvelope", "PowerLimit", "QuarterHours", "Rate",
-    "RatingOverride", "Reading", "ReadingSet", "ResourceChange", "ResponseRecord", "Series", "Share",
-    "SignInFailure", "StateChange", "Subscription", "Table", "ThermalParameters", "ThermalState",
-    "VirtualDER", "among", "check_schema", "chunked", "connect", "db", "discard_connection",
-    "first_statement", "hold_open", "is_postgres", "migrate", "open_database", "pending", "tables",
-    "vder_audience", "vder_of_audience"]
+    "FileContent", "FilePart", "FileProgress", "JSON", "KeyValue", "KeyedRequest", "Measurement",
+    "Membership", "MembershipChange", "MembershipWork", "Meter", "NOBODY", "OperatorSession",
+    "OperatorToken", "OperatorUser", "Participation", "Plan", "PointEnvelope", "PowerLimit",
+    "QuarterHours", "Rate", "RatingOverride", "Reading", "ReadingSet", "ResourceChange",
+    "ResponseRecord", "Series", "Share", "SignInFailure", "StateChange", "Subscription", "Table",
+    "ThermalParameters", "ThermalState", "VirtualDER", "among", "check_schema", "chunked", "connect",
+    "db", "discard_connection", "first_statement", "hold_open", "is_postgres", "migrate",
+    "open_database", "pending", "tables", "vder_audience", "vder_of_audience"]

@@ -42,7 +42,7 @@ def list_approvals(
     return approvals.list_approvals(decided, limit)
 
 
-@approval.operation("approve", role=Role.APPROVER, in_subtree=True)
+@approval.operation("approve", role=Role.APPROVER, in_parts=True, in_subtree=True)
 def approve(number: Number, *, reason: Reason = "") -> Approved:
     """Approve what somebody else has asked for. It is done at once, as it was asked, in the name of who asked
     and with the rights of that one; or refused if it cannot be done any more."""

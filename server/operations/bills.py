@@ -20,7 +20,7 @@ Account = Annotated[str, Arg("A device, vder:NAME, or the account's href.", meta
 Owner = Annotated[str | None, Arg("A device, or vder:NAME; all if not given.", metavar="OWNER")]
 
 
-@bill.operation("import", role=Role.OPERATOR)
+@bill.operation("import", role=Role.OPERATOR, in_parts=True)
 def import_file(
     file: UploadedFile,
     *,

@@ -33,7 +33,7 @@ Description = Annotated[str, Arg("A description that devices get.")]
 Ended = Annotated[bool, Arg("Also those that have ended.")]
 
 
-@control.operation("post", role=Role.OPERATOR, in_subtree=True, power=orderedpower.of_control)
+@control.operation("post", role=Role.OPERATOR, in_parts=True, in_subtree=True, power=orderedpower.of_control)
 def post(
     vder: VderName,
     modes: Annotated[Mapping[str, str], Arg(metavar="MODE=VALUE...")],

@@ -59,6 +59,7 @@ class Operation:
     confirm: str
     without_database: str
     in_subtree: bool
+    in_parts: bool
     power: Callable[[Mapping[str, Any]], tuple[VirtualDER, float]] | None
 
     @cached_property
@@ -155,7 +156,7 @@ class Group:
     parent: str = ""
 
     def operation(self, name: str, *, role: Role, confirm: str = "",
-                  without_database: str = "", in_subtree: bool = False,
+                  without_database: str = "", in_subtree: bool = False, in_parts: bool = False,
                   power: Callable[[Mapping[str, Any]], tuple[VirtualDER, float]] | None = None
                   ) -> Callable[[F], F]:
         """Declare a function as an operation; the function itself stays as it is.
@@ -163,7 +164,8 @@ class Group:
         `confirm` is the question that interfaces ask first, with names of arguments in braces. An interface
         with nobody to answer refuses, unless the answer came with the call (`--yes`).
         `without_database` is an argument with which the operation needs no database. `in_subtree` is whether
-        somebody may do it whose rights end at a virtual DER. `power` returns, for the values of a call, the
+        somebody may do it whose rights end at a virtual DER. `in_parts` is whether it is done in several
+        transactions, or takes long before its only one. `power` returns, for the values of a call, the
         virtual DER and the power in W that it would order: above a limit it waits for somebody else's
         approval, and the result is a WaitingApproval.
         """
@@ -175,6 +177,7 @@ class Group:
                 confirm=confirm,
                 without_database=without_database,
                 in_subtree=in_subtree,
+                in_parts=in_parts,
                 power=power,
             )
             return function

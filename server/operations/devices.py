@@ -114,7 +114,7 @@ def details(device: Device) -> DeviceDetails:
     }
 
 
-@enrol_group.operation("", role=Role.ADMINISTRATOR)
+@enrol_group.operation("", role=Role.ADMINISTRATOR, in_parts=True)
 def enrol(
     lfdi: str | None = None,
     *,
@@ -169,7 +169,7 @@ def list_devices(
     return Pages(query, Device.id, lambda devices: map(row, devices), limit)
 
 
-@device.operation("export-list", role=Role.ADMINISTRATOR)
+@device.operation("export-list", role=Role.ADMINISTRATOR, in_parts=True)
 def export_list(
     *, pins: Annotated[bool, Arg("With the registration PINs, which are secrets.")] = False
 ) -> Iterator[enrolmentfiles.ListedDevice]:
@@ -254,7 +254,7 @@ def rate(
     return details(rated)
 
 
-@device.operation("move", role=Role.ADMINISTRATOR)
+@device.operation("move", role=Role.ADMINISTRATOR, in_parts=True)
 def move(
     devices: Annotated[Sequence[str], Arg(metavar="[DEVICE]...")] = (),
     *,
@@ -290,7 +290,7 @@ def restore(device: DeviceName) -> DeviceRow:
     return row(restored)
 
 
-@device.operation("remove", role=Role.ADMINISTRATOR,
+@device.operation("remove", role=Role.ADMINISTRATOR, in_parts=True,
                   confirm="Remove {device} and everything it has reported (its readings stay)?")
 def remove(device: DeviceName) -> RemovedDevice:
     """Remove a device; its certificate is no longer enrolled."""

@@ -47,7 +47,7 @@ def _of_override(values: Mapping[str, Any]) -> tuple[VirtualDER, Watts]:
     return orderedpower.of_created(tried)
 
 
-@dispatch.operation("order", role=Role.OPERATOR, in_subtree=True, power=_of_order)
+@dispatch.operation("order", role=Role.OPERATOR, in_parts=True, in_subtree=True, power=_of_order)
 def order(
     vder: VderName,
     *,
@@ -127,7 +127,7 @@ def _excited(power_factor: float | None, excitation: str | None) -> float | None
     return -power_factor if excitation == "under" else power_factor
 
 
-@dispatch.operation("override", role=Role.ADMINISTRATOR, power=_of_override)
+@dispatch.operation("override", role=Role.ADMINISTRATOR, in_parts=True, power=_of_override)
 def override(
     order: OrderNumber,
     *,
@@ -164,7 +164,8 @@ def shares(order: OrderNumber) -> Pages[RecordedShare]:
     return orders.list_shares(order)
 
 
-@dispatch.operation("extend", role=Role.OPERATOR, in_subtree=True, power=orderedpower.of_recorded)
+@dispatch.operation("extend", role=Role.OPERATOR, in_parts=True, in_subtree=True,
+                    power=orderedpower.of_recorded)
 def extend(
     order: OrderNumber,
     *,
@@ -175,7 +176,7 @@ def extend(
     return orderchanges.extend(order, duration_s, reason)
 
 
-@dispatch.operation("cancel", role=Role.OPERATOR, in_subtree=True)
+@dispatch.operation("cancel", role=Role.OPERATOR, in_parts=True, in_subtree=True)
 def cancel(
     order: OrderNumber,
     *,

@@ -20,7 +20,7 @@ GROUPS = (envelope,)
 Point = Annotated[str, Arg("A device or virtual DER.", metavar="POINT")]
 
 
-@envelope.operation("put", role=Role.OPERATOR)
+@envelope.operation("put", role=Role.OPERATOR, in_parts=True)
 def put(
     point: Annotated[str | None, Arg(
         "A device or virtual DER, where the file does not name any.", metavar="POINT")] = None,

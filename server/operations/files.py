@@ -27,7 +27,7 @@ _PEN_MOST = 2 ** 32 - 1
 _FOLDERS = re.compile(r".*[/\\](?=.)", re.DOTALL)  # of either kind of path, before the name
 
 
-@file.operation("publish", role=Role.ADMINISTRATOR)
+@file.operation("publish", role=Role.ADMINISTRATOR, in_parts=True)
 def publish(
     file: UploadedFile,
     *,

@@ -99,7 +99,7 @@ def show_history(vder: VderName, *, start: From = None, end: Until = None) -> li
         vder, now - DAY_S if start is None else start, now if end is None else end)
 
 
-@history.operation("roll", role=Role.OPERATOR)
+@history.operation("roll", role=Role.OPERATOR, in_parts=True)
 def roll(
     *, start: Annotated[Instant, Arg("From this instant on.", option="from")], end: Until = None
 ) -> RolledIntervals:

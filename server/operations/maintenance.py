@@ -16,7 +16,7 @@ class Reindexed(TypedDict):
     changed: int
 
 
-@reindex_group.operation("", role=Role.ADMINISTRATOR)
+@reindex_group.operation("", role=Role.ADMINISTRATOR, in_parts=True)
 def reindex() -> Reindexed:
     """Rebuild every derived row and body; changes nothing in a healthy database."""
     return {"changed": store.reindex(lambda hrefs: track(hrefs, "rebuilding"))}

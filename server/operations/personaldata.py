@@ -23,7 +23,7 @@ class ErasedDevice(TypedDict):
     kept: dict[str, int]
 
 
-@device.operation("export", role=Role.ADMINISTRATOR)
+@device.operation("export", role=Role.ADMINISTRATOR, in_parts=True)
 def export(device: DeviceName) -> DeviceExport:
     """Export all that is stored of a device and its owner: documents, readings, responses, shares, sessions,
     alarms, entries of the audit log. It contains the PIN."""
@@ -31,7 +31,7 @@ def export(device: DeviceName) -> DeviceExport:
 
 
 @device.operation(
-    "erase", role=Role.ADMINISTRATOR,
+    "erase", role=Role.ADMINISTRATOR, in_parts=True,
     confirm="Erase all that is stored of the device and its owner? Nothing but a backup brings it back.")
 def erase(device: DeviceName, *, dry_run: DryRun = False) -> ErasedDevice:
     """Erase what is stored of a device and its owner, also of one that was removed before (by its LFDI).

@@ -18,7 +18,7 @@ GROUPS = (plan,)
 PlanNumber = Annotated[int, Arg("The plan's number.", metavar="PLAN")]
 
 
-@plan.operation("run", role=Role.OPERATOR)
+@plan.operation("run", role=Role.OPERATOR, in_parts=True)
 def run(
     area: Area,
     *,
@@ -64,7 +64,7 @@ def approve(number: PlanNumber) -> PlanSummary:
     return plans.approve(number)
 
 
-@plan.operation("publish", role=Role.OPERATOR)
+@plan.operation("publish", role=Role.OPERATOR, in_parts=True)
 def publish(number: PlanNumber) -> PlanSummary:
     """Have a plan carried out, in place of the one in force."""
     return plans.publish(number)

@@ -33,7 +33,7 @@ ResponseRequired = Annotated[int, Arg(
 Tariff = Annotated[Href, Arg("The tariff's href.", metavar="TARIFF")]
 
 
-@tariff.operation("import", role=Role.OPERATOR)
+@tariff.operation("import", role=Role.OPERATOR, in_parts=True)
 def import_file(
     vder: VderName,
     csv_file: Annotated[UploadedFile, Arg(

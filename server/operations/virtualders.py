@@ -65,7 +65,7 @@ class DeletedVder(TypedDict):
     deleted: str
 
 
-@vder.operation("create", role=Role.OPERATOR)
+@vder.operation("create", role=Role.OPERATOR, in_parts=True)
 def create(
     name: str,
     *,
@@ -92,7 +92,7 @@ def _progress() -> Progress:
     return partial(progress.report, "joining and leaving")
 
 
-@vder.operation("split", role=Role.OPERATOR)
+@vder.operation("split", role=Role.OPERATOR, in_parts=True)
 def split(
     vder: VderName, *, label: Annotated[str, Arg(
         "A label that its members have, or kind, name, lfdi, sfdi, manager.", option="by")] = "kind"
@@ -132,7 +132,7 @@ def _rows(node: CapabilityNow, depth: int = 0) -> Iterator[CapabilityRow]:
         yield from _rows(child, depth + 1)
 
 
-@vder.operation("update", role=Role.OPERATOR)
+@vder.operation("update", role=Role.OPERATOR, in_parts=True)
 def update(
     vder: VderName,
     *,
@@ -154,7 +154,7 @@ def update(
                          progress=_progress())
 
 
-@vder.operation("delete", role=Role.OPERATOR,
+@vder.operation("delete", role=Role.OPERATOR, in_parts=True,
                 confirm="Delete {vder}, its program and its members' assignments to it?")
 def delete(
     vder: VderName,
@@ -262,19 +262,19 @@ def list_members(vder: VderName) -> Pages[MemberRow]:
     return memberfiles.list_members(vder)
 
 
-@members.operation("add", role=Role.OPERATOR)
+@members.operation("add", role=Role.OPERATOR, in_parts=True)
 def add(vder: VderName, devices: Annotated[Sequence[str], Arg(metavar="DEVICE...")]) -> list[MemberRow]:
     """Put devices in by name."""
     return memberfiles.add(vder, devices, _progress())
 
 
-@members.operation("remove", role=Role.OPERATOR, confirm="Take {devices} out of {vder}?")
+@members.operation("remove", role=Role.OPERATOR, in_parts=True, confirm="Take {devices} out of {vder}?")
 def remove(vder: VderName, devices: Annotated[Sequence[str], Arg(metavar="DEVICE...")]) -> list[MemberRow]:
     """Take out devices that are in by name."""
     return memberfiles.remove(vder, devices, _progress())
 
 
-@members.operation("import", role=Role.OPERATOR)
+@members.operation("import", role=Role.OPERATOR, in_parts=True)
 def load(
     vder: VderName, file: Annotated[UploadedFile, Arg(metavar="CSV")], *, dry_run: DryRun = False
 ) -> MembersImport:

@@ -138,6 +138,28 @@ def test_a_server_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch)
     assert f"the server {URL} does not answer: Connection refused" in result.stderr
 
 
+@pytest.mark.parametrize("words, sent", [(("vder", "create", "a"), 3), (("vder", "list"), 3)])
+def test_what_was_lost_is_sent_again_with_its_key(
+    monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], sent: int
+) -> None:
+    keys = []
+
+    def lose(server: RemoteServer, request: Encoded, headers: Mapping[str, str]) -> Reply:
+        keys.append(headers.get("Idempotency-Key"))
+        raise remote.Lost(503, "timed out")
+    monkeypatch.setattr(remote, "exchange", lose)
+    monkeypatch.setattr(remote, "PAUSE_S", 0)
+    assert "timed out" in typed(*words, COUNTERPOISE_TOKEN="x").stderr
+    assert len(keys) == sent and len(set(keys)) == 1 and (keys[0] is None) is (words[1] == "list")
+
+
+def test_what_is_being_done_is_waited_for(fake: Callable[..., Fake], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "PAUSE_S", 0)
+    fake(Reply(409, b'{"detail": "it is being done"}', {"Retry-After": "1"}), {"name": "a"})
+    result = typed("vder", "create", "a", "--json", COUNTERPOISE_TOKEN="x")
+    assert json.loads(result.stdout) == {"name": "a"}
+
+
 def test_a_file_that_is_no_certificate_is_named(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("nothing")
     result = typed("--ca", str(tmp_path / "ca.pem"), "vder", "list", COUNTERPOISE_TOKEN="x")
