@@ -20,7 +20,8 @@ _SCALED = ("W", "Wh", "var", "VA", "W/s")
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 _PARTS = {"kWh": ("Wh", 1e3)}
 _WORDS = {"lfdi": "LFDI", "sfdi": "SFDI", "mrid": "mRID", "href": "Address", "vder": "Virtual DER",
-          "xml": "XML", "pin": "PIN", "ev": "EV", "id": "Number", "vders": "Virtual DERs"}
+          "xml": "XML", "pin": "PIN", "ev": "EV", "id": "Number", "vders": "Virtual DERs",
+          "rms": "RMS", "csv": "CSV", "json": "JSON"}
 
 
 def shown(value: Any, declared: Any = Any) -> str:

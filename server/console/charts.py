@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from server.config import settings
 from server.console import cells
 
+QUARTER_S = 900
 MOST_ROWS = 300  # of the table beside a chart
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
 

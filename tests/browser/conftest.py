@@ -121,8 +121,7 @@ class Tab:
 
     def settle(self) -> None:
         """Wait until all charts of the page are drawn."""
-        self.page.wait_for_function(
-            "[...document.querySelectorAll('[data-chart]')].every(plot => plot.querySelector('svg, canvas'))")
+        self.page.locator("[data-chart]:not([data-drawn])").first.wait_for(state="detached")
 
     def close(self) -> None:
         self.context.close()

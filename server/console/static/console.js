@@ -42,7 +42,7 @@
       }
       await library.react(place, figure.data, themed(figure.layout || {}),
         {responsive: true, displaylogo: false, displayModeBar: false, ...figure.config});
-      place.dispatchEvent(new CustomEvent("drawn", {bubbles: true}));
+      place.dataset.drawn = "true";
     }
   };
 
