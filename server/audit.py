@@ -32,7 +32,7 @@ from server.actors import Actor
 from server.differences import difference
 from server.errors import Refused
 from server.models import AuditEntry, KeyValue, is_postgres
-from server.models.pages import Pages
+from server.models.pages import Pages, Sort
 from server.resources import store
 from server.units import Href, Instant
 
@@ -214,7 +214,8 @@ def entries(
 
 def every(since: Instant | None = None, until: Instant | None = None) -> Pages[AuditRow]:
     """Return all entries from the instant `since` on and before `until`, oldest first."""
-    return Pages(_between(since, until), AuditEntry.id, lambda entries: map(_row, entries))
+    return Pages(_between(since, until), AuditEntry.id, lambda entries: map(_row, entries),
+                 sorts={name: Sort(getattr(AuditEntry, name)) for name in ("id", "at", "who", "operation")})
 
 
 def _between(since: Instant | None = None, until: Instant | None = None) -> Any:

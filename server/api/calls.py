@@ -10,7 +10,7 @@ from typing import Any
 from flask import Request, Response
 from werkzeug.datastructures import MultiDict
 
-from server.api import access, changes, etags, lists, requestvalues, values
+from server.api import access, changes, etags, exports, lists, requestvalues, values
 from server.api.encoding import REASON
 from server.api.routes import Route
 from server.errors import Refused
@@ -48,7 +48,11 @@ def _reason(text: str) -> str:
 
 
 def _do(route: Route, request: Request, given: dict[str, Any], page: lists.AskedPage | None) -> Response:
-    best = request.accept_mimetypes.best_match([JSON, *route.written], JSON)
+    exported = exports.types(route)
+    best = request.accept_mimetypes.best_match([JSON, *route.written, *exported], JSON)
+    if best in exported:
+        limit = page.limit if page and lists.LIMIT in request.args else None
+        return exports.answer(route, route.operation.run(given), best, limit)
     if best in route.written:
         return _written(route, given, best)
     if not route.written:

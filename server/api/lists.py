@@ -19,10 +19,11 @@ from server.models.pages import Pages
 from server.operations import resulttypes
 from server.operations.declaration import Arg, Argument
 
-LIMIT, CURSOR, FIELDS = "limit", "cursor", "fields"
+LIMIT, CURSOR, FIELDS, SORT = "limit", "cursor", "fields", "sort"
 MOST = 1000
 DEFAULT = 100
 WHOLE = 10 ** 9  # items of a list that is answered whole
+MOST_SORTED = 10_000  # items that are sorted in memory
 MOST_POSITION = 2 ** 63 - 1
 
 
@@ -34,6 +35,7 @@ def _parameter(name: str, kind: type, default: Any, arg: Arg, many: bool = False
 PARAMETERS: Mapping[str, Argument] = {argument.name: argument for argument in (
     _parameter(LIMIT, int, DEFAULT, Arg("How many items a page has at most.", least=1, most=MOST)),
     _parameter(CURSOR, str, "", Arg("Where the page begins: `next` of the page before.")),
+    _parameter(SORT, str, "", Arg("By these keys, separated by commas; -KEY descends.")),
     _parameter(FIELDS, str, (), Arg("Only these keys of each item, separated by commas.")),
 )}
 """What a GET of a list takes beside the arguments of its operation."""
@@ -45,6 +47,7 @@ class AskedPage:
     limit: int = DEFAULT
     cursor: str = ""
     fields: tuple[str, ...] = ()
+    order: tuple[tuple[str, bool], ...] = ()  # keys, each with whether it descends
 
 
 def paging(route: Route) -> list[Argument]:
@@ -67,6 +70,9 @@ def page_of(given: Mapping[str, list[str]], **found: Any) -> AskedPage:
         PARAMETERS[name].check(found[name])
     if FIELDS in found:
         found[FIELDS] = tuple(filter(None, found[FIELDS].split(",")))
+    if SORT in found:
+        names = filter(None, found.pop(SORT).split(","))
+        found["order"] = tuple((name.removeprefix("-"), name.startswith("-")) for name in names)
     return AskedPage(**found)
 
 
@@ -85,7 +91,10 @@ def as_json(result: Iterable[Any], declared: Any, page: AskedPage) -> dict[str, 
     """Return a page of a list of a declared type: `items`, and `next`, the cursor of what follows or None."""
     kind, after = _position(page.cursor)
     position: Any
-    if isinstance(result, Pages):
+    if isinstance(result, Pages) and page.order:
+        items, position = _sorted_page(result, page, kind, after)
+        kind = "sort"
+    elif isinstance(result, Pages):
         if kind not in ("", "key"):
             raise _bad_cursor(page.cursor)
         try:
@@ -94,6 +103,8 @@ def as_json(result: Iterable[Any], declared: Any, page: AskedPage) -> dict[str, 
             raise _bad_cursor(page.cursor) from None
         kind = "key"
     else:
+        if page.order:
+            result = _sorted_list(result, page.order)
         if kind not in ("", "offset") or after is not None and not isinstance(after, int):
             raise _bad_cursor(page.cursor)
         start = after or 0
@@ -104,6 +115,39 @@ def as_json(result: Iterable[Any], declared: Any, page: AskedPage) -> dict[str, 
     known = set(getattr(item, "__annotations__", ()))
     rows = [_sparse(values.as_json(row, item), page.fields, known) for row in items]
     return {"items": rows, "next": None if position is None else _cursor(kind, position)}
+
+
+def _sorted_page(result: Pages[Any], page: AskedPage, kind: str, after: Any) -> tuple[list[Any], Any]:
+    """A page of what the database sorts."""
+    known = result.sorts
+    for name, _ in page.order:
+        if name not in known:
+            words = f"is sorted by {', '.join(known)}, not by {name}" if known else "cannot be sorted"
+            raise BadArgument(SORT, f"this list {words}")
+    if kind not in ("", "sort"):
+        raise _bad_cursor(page.cursor)
+    try:
+        return result.sorted_page(page.order, after, page.limit)
+    except ValueError:
+        raise _bad_cursor(page.cursor) from None
+
+
+def _sorted_list(result: Iterable[Any], order: tuple[tuple[str, bool], ...]) -> list[Any]:
+    """A list that the database does not sort, sorted; what has no value comes first."""
+    rows = list(islice(result, MOST_SORTED + 1))
+    if len(rows) > MOST_SORTED:
+        raise BadArgument(SORT, f"this list has more than {MOST_SORTED} items, and is not sorted")
+    for name, down in reversed(order):
+        if rows and not (isinstance(rows[0], dict) and name in rows[0]):
+            raise BadArgument(SORT, f"items have no {name}, only {', '.join(rows[0])}")
+        rows.sort(key=lambda row, name=name: _comparable(row.get(name)), reverse=down)  # type: ignore[misc]
+    return rows
+
+
+def _comparable(value: Any) -> tuple[int, Any]:
+    if value is None:
+        return 0, 0
+    return (1, value) if isinstance(value, (int, float)) else (2, str(value))
 
 
 def _sparse(row: Any, fields: tuple[str, ...], known: set[str]) -> Any:
@@ -127,10 +171,17 @@ def _position(cursor: str) -> tuple[str, Any]:
         kind, position = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (TypeError, ValueError):
         raise _bad_cursor(cursor) from None
-    whole = type(position) is int and 0 <= position <= MOST_POSITION
-    if kind not in ("key", "offset") or not whole and not isinstance(position, str):
+    parts = position if kind == "sort" and isinstance(position, list) else [position]
+    least = -1 if kind == "sort" else 0  # which stands for none
+    if kind not in ("key", "offset", "sort") or not all(_is_key(part, least) for part in parts):
         raise _bad_cursor(cursor)
     return kind, position
+
+
+def _is_key(value: Any, least: int) -> bool:
+    if isinstance(value, str):
+        return values.is_storable(value)
+    return type(value) is int and least <= value <= MOST_POSITION
 
 
 def _bad_cursor(cursor: str) -> BadArgument:

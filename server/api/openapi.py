@@ -8,7 +8,7 @@ from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
-from server.api import access, encoding, etags, lists, problems, requestvalues, schemas, signin
+from server.api import access, encoding, etags, exports, lists, problems, requestvalues, schemas, signin
 from server.api.routes import ROOT, VERBS, Route, routes
 from server.api.schemas import Schema
 from server.operations.declaration import DRY_RUN, Argument, UploadedFile
@@ -160,7 +160,7 @@ def _object(route: Route, arguments: Iterable[Argument], schema_of: Any) -> Sche
 
 def _responses(route: Route, results: schemas.Results) -> dict[str, Any]:
     content: dict[str, Any] = {JSON: {"schema": results.of_answer(route.operation.result)}}
-    content |= {kind: {"schema": {"type": "string"}} for kind in route.written}
+    content |= {kind: {"schema": {"type": "string"}} for kind in (*route.written, *exports.types(route))}
     refusals = [*_REFUSALS, *([] if route.in_query else _OF_BODIES),
                 *(_OF_CHANGES if route.operation.changes else [])]
     tried = f" With {DRY_RUN}, what would be." if route.operation.has_dry_run else ""

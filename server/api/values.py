@@ -97,9 +97,14 @@ def _of_text(argument: Argument, text: Any) -> Any:
     return storable(argument.name, text)
 
 
+def is_storable(text: str) -> bool:
+    """Return whether a database stores a text."""
+    return not _UNSTORABLE.search(text)
+
+
 def storable(name: str, text: str) -> str:
     """Return a text. BadArgument for the argument of this name where it has what is not stored."""
-    if _UNSTORABLE.search(text):
+    if not is_storable(text):
         raise BadArgument(name, f"{text!r} has a character that is none of a text")
     return text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 from peewee import SQL, BigIntegerField, CompositeKey, TextField
 
 from server.models.base import JSON, Table
+from server.models.pages import Sort
 
 
 class Device(Table):
@@ -32,6 +33,9 @@ class Device(Table):
 Device.add_index(Device.profile, where=SQL("profile <> ''"))  # profiles.of
 Device.add_index(Device.certificate_ends_at, where=SQL("certificate_ends_at IS NOT NULL"))
 
+DEVICE_SORTS = {name: Sort(getattr(Device, name)) for name in (
+    "id", "name", "kind", "lfdi", "sfdi", "state", "manager", "profile")} | {
+    "last_contact_at": Sort(Device.last_contact_at, -1)}
 _VDER = "vder:"
 
 

@@ -1,8 +1,12 @@
 """Lists of any length: read from the database a page at a time, as they are printed or sent."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
 from itertools import islice
+from operator import and_, or_
+from types import MappingProxyType
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import peewee
@@ -10,6 +14,7 @@ import peewee
 T = TypeVar("T")
 Query: TypeAlias = "peewee.ModelSelect[Any]"
 SIZE = 1000  # rows of a page
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def rows(query: Query, key: peewee.Field, size: int = SIZE) -> Iterator[list[Any]]:
@@ -26,15 +31,40 @@ def rows(query: Query, key: peewee.Field, size: int = SIZE) -> Iterator[list[Any
         page = list(query.where(key > getattr(page[-1], key.name)).order_by(key).limit(size))
 
 
+@dataclass(frozen=True)
+class Sort:
+    """A column by which rows can be sorted; `blank` stands for NULL, before or after all values."""
+    field: peewee.Field
+    blank: int | str | None = None
+
+    @property
+    def column(self) -> Any:
+        """What is compared."""
+        return self.field if self.blank is None else peewee.fn.COALESCE(self.field, self.blank)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether its values are texts."""
+        return isinstance(self.field, (peewee.CharField, peewee.TextField))
+
+    def value(self, row: Any) -> Any:
+        """Return the value of a row."""
+        name = self.field.name
+        found = row.__data__[name] if name in row.__data__ else getattr(row, name)
+        return self.blank if found is None else found
+
+
 class Pages(Generic[T]):
     """The first `limit` rows of a query (None: all), by the order of `key` (see `rows`), as `items` makes
     them of a page. Each iteration reads them anew; the length is counted, which reads none of them."""
 
     def __init__(
         self, query: Query, key: peewee.Field, items: Callable[[list[Any]], Iterable[T]],
-        limit: int | None = None
+        limit: int | None = None, sorts: Mapping[str, Sort] = NOTHING
     ):
+        """`sorts` are the columns by which they can be read in another order, by the names of keys."""
         self._query, self._key, self._items, self._limit = query, key, items, limit
+        self.sorts = sorts
 
     def __iter__(self) -> Iterator[T]:
         pages = rows(self._query, self._key, min(self._limit or SIZE, SIZE))
@@ -54,6 +84,34 @@ class Pages(Generic[T]):
             following = row.__data__[name] if name in row.__data__ else getattr(row, name)
         return list(self._items(page[:size])), following
 
+    def sorted_page(self, order: Sequence[tuple[str, bool]], after: list[Any] | None, size: int
+                    ) -> tuple[list[T], list[Any] | None]:
+        """Return up to `size` items by an order of names in `sorts`, each with whether it descends, behind
+        the values `after` (None: the first), and the values behind which the next ones are; None where there
+        are none. ValueError for values of another order."""
+        columns = [(self.sorts[name], down) for name, down in order] + [(Sort(self._key), False)]
+        query = self._query
+        if after is not None:
+            if not isinstance(after, list) or len(after) != len(columns) or any(
+                    isinstance(value, str) is not sort.is_text
+                    for value, (sort, _) in zip(after, columns, strict=True)):
+                raise ValueError(f"{after!r} are no values of this order")
+            query = query.where(_behind(columns, after))
+        by = [sort.column.desc() if down else sort.column.asc() for sort, down in columns]
+        page = list(query.order_by(*by).limit(size + 1))
+        following = [sort.value(page[size - 1]) for sort, _ in columns] if len(page) > size else None
+        return list(self._items(page[:size])), following
+
     def __len__(self) -> int:
         count: int = self._query.limit(self._limit).count()
         return count
+
+
+def _behind(columns: Sequence[tuple[Sort, bool]], values: Sequence[Any]) -> Any:
+    """What is behind these values: greater (or less, where it descends) in one column, and equal before."""
+    conditions = []
+    for at, (sort, down) in enumerate(columns):
+        further = sort.column < values[at] if down else sort.column > values[at]
+        equal = [columns[before][0].column == values[before] for before in range(at)]
+        conditions.append(reduce(and_, [*equal, further]))
+    return reduce(or_, conditions)

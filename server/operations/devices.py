@@ -9,12 +9,12 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from server import scopes
 from server.devices import aggregators, devicelabels, devicelogs, enrolment, names, selfreports
-from server.devices.devicelogs import LogRow
 from server.errors import BadArgument
 from server.grid.fleet import devicealarms
 from server.grid.fleet.devicealarms import DeviceAlarmRow
 from server.grid.fleet.results import DerRatings
 from server.models import Device, Membership, VirtualDER, chunked
+from server.models.devices import DEVICE_SORTS
 from server.models.pages import Pages
 from server.operations import bulkenrolment, enrolmentfiles
 from server.operations.bulkenrolment import TOGETHER, Shared
@@ -166,7 +166,7 @@ def list_devices(
         query = query.where(Device.state == state)
     for label, value in labels.items():
         query = query.where(devicelabels.condition(label, value))
-    return Pages(query, Device.id, lambda devices: map(row, devices), limit)
+    return Pages(query, Device.id, lambda devices: map(row, devices), limit, DEVICE_SORTS)
 
 
 @device.operation("export-list", role=Role.ADMINISTRATOR, in_parts=True)
@@ -197,7 +197,7 @@ def log(
                                       metavar="[DEVICE]")] = None,
     *,
     limit: Annotated[int, Arg("The newest so many.", least=1, option="n/lines")] = 20,
-) -> Iterator[LogRow]:
+) -> Iterator[devicelogs.LogRow]:
     """Show the newest LogEvents of a device, in words, or those of the server: whom it refused, and whether
     its time was adjusted."""
     if device is None:

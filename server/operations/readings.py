@@ -15,6 +15,7 @@ from server.units import Href, Instant, Seconds
 
 responses_group, readings_group = Group("responses"), Group("readings")
 GROUPS = (responses_group, readings_group)
+MOST = 100_000  # of an answer, which is in memory
 _EVER = 1 << 62  # later than any instant
 _UNITS: Mapping[int, str] = {
     Uom.NONE: "", Uom.A: "A", Uom.KELVIN: "K", Uom.CELSIUS: "°C", Uom.V: "V", Uom.J: "J", Uom.HZ: "Hz",
@@ -47,7 +48,7 @@ def responses(
     event: Annotated[str | None, Arg(metavar="EVENT")] = None,
     *,
     device: Annotated[str | None, Arg("Only this device's responses.")] = None,
-    limit: Annotated[int, Arg("The newest so many.", least=1)] = 100,
+    limit: Annotated[int, Arg("The newest so many.", least=1, most=MOST)] = 100,
 ) -> list[ResponseRow]:
     """List how devices responded to events, or to EVENT, an href or mRID."""
     lfdi = enrolment.find(device).lfdi if device else None
@@ -60,7 +61,7 @@ def readings(
     *,
     start: Annotated[Instant | None, Arg("Only readings from this instant on.", option="from")] = None,
     end: Annotated[Instant | None, Arg("Only readings before this instant.", option="until")] = None,
-    limit: Annotated[int, Arg("The newest so many of each quantity.", least=1)] = 100,
+    limit: Annotated[int, Arg("The newest so many of each quantity.", least=1, most=MOST)] = 100,
 ) -> list[ReadingRow]:
     """List what a device measured, oldest first; values as they were posted, with their ReadingType."""
     lfdi = enrolment.find(device).lfdi

@@ -12,6 +12,7 @@ from server.grid.groups import activeareas, dispatchgroups, membershipwork, virt
 from server.grid.groups.membershipwork import ListChange, Progress
 from server.grid.groups.results import ConflictRow, DeviceSummary, MemberRow, MembersImport, RelabelledDevice
 from server.models import Device, Membership, VirtualDER
+from server.models.devices import DEVICE_SORTS
 from server.models.pages import Pages
 from server.resources import csvlines, store
 
@@ -34,7 +35,8 @@ def list_members(vder: str | int | VirtualDER) -> Pages[MemberRow]:
     """Return the members of a virtual DER, and whether each was added by name or by a rule or child."""
     members = Device.select(Device, Membership.device, Membership.listed).join(Membership).where(
         Membership.vder == virtualders.find(vder)).objects()
-    return Pages(members, Membership.device, lambda devices: map(_member, devices))
+    return Pages(members, Membership.device, lambda devices: map(_member, devices),
+                 sorts={name: DEVICE_SORTS[name] for name in ("id", "name", "kind", "lfdi")})
 
 
 def _member(device: Any) -> MemberRow:

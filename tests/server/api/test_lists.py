@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from server import actors
+from server.api import lists
 from server.devices import enrolment
 from server.grid.groups import virtualders
+from server.models import Device
 from tests import peers, prepared
-from tests.conftest import on_sqlite
+from tests.conftest import NOON, on_sqlite
 from tests.server.api.conftest import Program
 
 LISTS = {"/devices": 5, "/virtual-ders": 4, "/virtual-ders/all/members": 5, "/audit/entries": 9,
@@ -86,3 +88,43 @@ def test_what_is_no_page_is_refused(many: Program, query: str, argument: str) ->
 def test_a_list_that_ends_itself_has_no_cursor(many: Program) -> None:
     assert len(many.call("GET", "/audit?limit=3")["items"]) == 3
     assert many.refused("GET", "/audit?cursor=WyJvZmZzZXQiLDJd")["argument"] == "cursor"
+
+
+@pytest.mark.parametrize("path, sort", [
+    ("/devices", "name"), ("/devices", "-name"), ("/devices", "kind,-id"),
+    ("/devices", "-last_contact_at,name"),
+    ("/virtual-ders/all/members", "-lfdi"), ("/audit/entries", "-id"), ("/audit/entries", "operation,-at"),
+    ("/virtual-ders", "-primacy,name")])
+def test_a_list_is_sorted_by_the_database_or_in_memory(many: Program, path: str, sort: str) -> None:
+    Device.update(kind="battery", last_contact_at=NOON).where(Device.name.in_(["d2", "d4"])).execute()
+    rows = many.call("GET", path)["items"]
+    for name in reversed(sort.split(",")):
+        rows.sort(key=lambda row, key=name.strip("-"): (row[key] is not None, row[key]),
+                  reverse=name.startswith("-"))
+    for limit in (2, 1000):
+        assert paged(many, f"{path}?sort={sort}", limit) == rows
+
+
+@on_sqlite
+@pytest.mark.parametrize("query", [
+    "sort=colour", "sort=labels", "sort=name&cursor=WyJvZmZzZXQiLDJd",
+    "sort=name&cursor=WyJzb3J0IixbMSwyXV0",
+    "sort=name&cursor=WyJzb3J0IiwieCJd",
+    "cursor=WyJzb3J0IixbIngiLDJdXQ", "sort=name&cursor=WyJzb3J0IixbMV1d"])
+def test_an_order_that_is_none_is_refused(many: Program, query: str) -> None:
+    assert many.refused("GET", f"/devices?{query}")["argument"] in ("sort", "cursor")
+    assert many.refused("GET", "/virtual-ders?sort=colour")["argument"] == "sort"
+    assert many.refused("GET", "/device-exports?sort=x")["status"] == 405
+
+
+@on_sqlite
+@pytest.mark.parametrize("path", ["/responses", "/devices/d1/readings"])
+def test_no_answer_is_longer_than_memory_allows(many: Program, path: str) -> None:
+    assert many.refused("GET", f"{path}?limit=100001")["argument"] == "limit"
+
+
+@on_sqlite
+def test_what_is_too_long_is_not_sorted_in_memory(many: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lists, "MOST_SORTED", 3)
+    assert "more than 3 items" in many.refused("GET", "/virtual-ders?sort=name")["detail"]
+    assert many.call("GET", "/devices?sort=name")["items"]
