@@ -18,13 +18,13 @@ import peewee
 from server import clock
 from server.devices import enrolment, identity
 from server.errors import Refused
-from server.models import (AlarmNotice, AlarmRecord, Approval, Audience, AuditEntry, Balance, Counter, Device,
-                           DeviceExchange, DeviceTrace, DispatchOrder, Document, ErasedMember, FeederLine,
-                           FileContent, FilePart, FileProgress, KeyValue, Measurement, MembershipWork,
-                           OperatorSession, OperatorToken, OperatorUser, Plan, PointEnvelope, PowerLimit,
-                           QuarterHours, Rate, Reading, ReadingSet, ResourceChange, ResponseRecord, Series,
-                           Share, SignInFailure, StateChange, Subscription, Table, ThermalParameters,
-                           VirtualDER, tables, vder_audience)
+from server.models import (AlarmNotice, AlarmRecord, Approval, Audience, AuditEntry, Balance, BalanceLimit,
+                           Counter, Device, DeviceExchange, DeviceTrace, DispatchOrder, Document,
+                           ErasedMember, FeederLine, FileContent, FilePart, FileProgress, KeyValue,
+                           Measurement, MembershipWork, OperatorSession, OperatorToken, OperatorUser, Plan,
+                           PointEnvelope, PowerLimit, QuarterHours, Rate, Reading, ReadingSet, ResourceChange,
+                           ResponseRecord, Series, Share, SignInFailure, StateChange, Subscription, Table,
+                           ThermalParameters, VirtualDER, tables, vder_audience)
 from server.models.requests import KeyedRequest
 from server.resources import sql, store
 from server.units import Instant, Lfdi
@@ -165,6 +165,7 @@ WITHOUT: dict[type[Table], str] = {
     OperatorSession: "of these",
     Approval: "of what operators asked for on virtual DERs",
     PowerLimit: "of virtual DERs",
+    BalanceLimit: "of virtual DERs",
     SignInFailure: "of attempts to be one of these, by hashes of names and addresses",
     ErasedMember: "of devices that were erased, by names that nothing leads back from",
 }

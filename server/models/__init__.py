@@ -43,8 +43,8 @@ from server.models.files import FileContent, FilePart, FileProgress
 from server.models.fleet import (ChargingSession, DefaultBehaviour, DerState, DeviceType, Meter,
                                  Participation, RatingOverride, ThermalParameters, ThermalState)
 from server.models.groups import Membership, MembershipChange, MembershipWork, VirtualDER
-from server.models.operators import (Approval, OperatorSession, OperatorToken, OperatorUser, PowerLimit,
-                                     SignInFailure)
+from server.models.operators import (Approval, BalanceLimit, OperatorSession, OperatorToken, OperatorUser,
+                                     PowerLimit, SignInFailure)
 from server.models.orders import DispatchOrder, ErasedMember, Share
 from server.models.plans import Balance, Plan
 from server.models.requests import KeyedRequest
@@ -218,14 +218,14 @@ def tables() -> list[type[Table]]:
 
 
 __all__ = [
-    "AlarmNotice", "AlarmRecord", "Approval", "Audience", "AuditEntry", "Balance", "Block", "BlockCall",
-    "CHUNK", "ChargingSession", "Counter", "DefaultBehaviour", "DerState", "Device", "DeviceExchange",
-    "DeviceTrace", "DeviceType", "DispatchOrder", "Document", "EVERYONE", "ErasedMember", "FeederLine",
-    "FileContent", "FilePart", "FileProgress", "JSON", "KeyValue", "KeyedRequest", "Measurement",
-    "Membership", "MembershipChange", "MembershipWork", "Meter", "NOBODY", "OperatorSession",
-    "OperatorToken", "OperatorUser", "Participation", "Plan", "PointEnvelope", "PowerLimit",
-    "QuarterHours", "Rate", "RatingOverride", "Reading", "ReadingSet", "ResourceChange",
-    "ResponseRecord", "Series", "Share", "SignInFailure", "StateChange", "Subscription", "Table",
-    "ThermalParameters", "ThermalState", "VirtualDER", "among", "check_schema", "chunked", "connect",
-    "db", "discard_connection", "first_statement", "hold_open", "is_postgres", "migrate",
-    "open_database", "pending", "tables", "vder_audience", "vder_of_audience"]
+    "AlarmNotice", "AlarmRecord", "Approval", "Audience", "AuditEntry", "Balance", "BalanceLimit", "Block",
+    "BlockCall", "CHUNK", "ChargingSession", "Counter", "DefaultBehaviour", "DerState", "Device",
+    "DeviceExchange", "DeviceTrace", "DeviceType", "DispatchOrder", "Document", "EVERYONE", "ErasedMember",
+    "FeederLine", "FileContent", "FilePart", "FileProgress", "JSON", "KeyValue", "KeyedRequest",
+    "Measurement", "Membership", "MembershipChange", "MembershipWork", "Meter", "NOBODY", "OperatorSession",
+    "OperatorToken", "OperatorUser", "Participation", "Plan", "PointEnvelope", "PowerLimit", "QuarterHours",
+    "Rate", "RatingOverride", "Reading", "ReadingSet", "ResourceChange", "ResponseRecord", "Series",
+    "Share", "SignInFailure", "StateChange", "Subscription", "Table", "ThermalParameters", "ThermalState",
+    "VirtualDER", "among", "check_schema", "chunked", "connect", "db", "discard_connection",
+    "first_statement", "hold_open", "is_postgres", "migrate", "open_database", "pending", "tables",
+    "vder_audience", "vder_of_audience"]

@@ -79,6 +79,13 @@ class PowerLimit(Table):
     orders_w = DoubleField()
 
 
+class BalanceLimit(Table):
+    """By how much the automatic balance of a virtual DER, or of one below it, may change its exchange (W)."""
+    vder_id: int
+    vder = ForeignKeyField(VirtualDER, primary_key=True, on_delete="CASCADE")
+    change_w = DoubleField()
+
+
 class Approval(NotedTable, Table):
     """An operation that was asked for and needs somebody else's approval.
 

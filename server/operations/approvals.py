@@ -5,6 +5,7 @@ import math
 from typing import Annotated, Any, TypedDict
 
 from server import operations
+from server.errors import Refused
 from server.grid.groups import powerlimits
 from server.grid.groups.powerlimits import PowerLimitRow
 from server.operations.declaration import Arg, Group, Operation, Reason, Role, VderName
@@ -59,7 +60,8 @@ def reject(number: Number, *, reason: Reason = "") -> ApprovalRow:
 
 @approval.operation("limits", role=Role.VIEWER, in_subtree=True)
 def list_limits() -> list[PowerLimitRow]:
-    """List above which power orders need an approval; the setting approval_limit_w holds for all."""
+    """List above which power orders need an approval, where the setting approval_limit_w holds for all, and
+    by how much the automatic balance changes an exchange at most."""
     return powerlimits.list_limits()
 
 
@@ -67,11 +69,17 @@ def list_limits() -> list[PowerLimitRow]:
 def limit(
     vder: VderName,
     *,
-    orders_w: Annotated[Watts, Arg(
+    orders_w: Annotated[Watts | None, Arg(
         "Above this power an order on it, or below it, needs an approval; inf for no limit.", least=0,
-        most=math.inf)],
+        most=math.inf)] = None,
+    automatic_w: Annotated[Watts | None, Arg(
+        "The automatic balance of it, or below it, changes its exchange by no more; inf for no limit.",
+        least=0, most=math.inf)] = None,
 ) -> PowerLimitRow:
-    """Say above which power an order on a virtual DER, or below it, needs somebody else's approval. The least
-    limit counts of those above it, its own, and the setting approval_limit_w."""
-    powerlimits.put(vder, orders_w)
+    """Say above which power an order on a virtual DER, or below it, needs somebody else's approval, and how
+    much power the automatic balance, which needs none, may move. The least limit counts of those above it and
+    its own; for orders also the setting approval_limit_w."""
+    if orders_w is None and automatic_w is None:
+        raise Refused(400, "specify `orders_w`, `automatic_w`, or both")
+    powerlimits.put(vder, orders_w, automatic_w)
     return powerlimits.show(vder)

@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, get_type_hints
 
 from server.errors import BadArgument
 from server.operations.arguments import INT32, UINT32, YEAR_2200, Arg, Argument, UploadedFile, argument_of
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DRY_RUN", "INT32", "NO_PAIRS", "UINT32", "YEAR_2200", "Arg", "Argument", "DeviceName", "DryRun",
            "Group", "Operation", "Reason", "Role", "UploadedFile", "VderName"]
+PowerOf: TypeAlias = "Callable[[Mapping[str, Any]], tuple[VirtualDER, float] | None]"
 F = TypeVar("F", bound=Callable[..., Any])
 NO_PAIRS: Mapping[str, str] = MappingProxyType({})
 DRY_RUN = "dry_run"
@@ -60,7 +61,7 @@ class Operation:
     without_database: str
     in_subtree: bool
     in_parts: bool
-    power: Callable[[Mapping[str, Any]], tuple[VirtualDER, float]] | None
+    power: PowerOf | None
 
     @cached_property
     def arguments(self) -> tuple[Argument, ...]:
@@ -157,7 +158,7 @@ class Group:
 
     def operation(self, name: str, *, role: Role, confirm: str = "",
                   without_database: str = "", in_subtree: bool = False, in_parts: bool = False,
-                  power: Callable[[Mapping[str, Any]], tuple[VirtualDER, float]] | None = None
+                  power: PowerOf | None = None
                   ) -> Callable[[F], F]:
         """Declare a function as an operation; the function itself stays as it is.
 
@@ -166,8 +167,8 @@ class Group:
         `without_database` is an argument with which the operation needs no database. `in_subtree` is whether
         somebody may do it whose rights end at a virtual DER. `in_parts` is whether it is done in several
         transactions, or takes long before its only one. `power` returns, for the values of a call, the
-        virtual DER and the power in W that it would order: above a limit it waits for somebody else's
-        approval, and the result is a WaitingApproval.
+        virtual DER and the power in W that it would order, or None: above a limit it waits for
+        somebody else's approval, and the result is a WaitingApproval.
         """
         def declare(function: F) -> F:
             self.operations[name] = Operation(

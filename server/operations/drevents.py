@@ -9,9 +9,11 @@ from server.errors import BadArgument
 from server.grid.controls import drevents
 from server.grid.controls.results import CreatedDrEvent, DrEventDetail, DrEventRow, DrEventSummary
 from server.grid.groups.drprograms import CATEGORIES
+from server.operations import orderedpower
 from server.operations.controls import (HOUR_S, CancelAt, CancelReason, Description, Ended, OptionalVder,
                                         Randomized, Start)
 from server.operations.declaration import Arg, DryRun, Group, Role, VderName
+from server.operators.approvals import WaitingApproval
 from server.resources.codes import ApplianceLoadReduction, ReductionUnit
 from server.units import Href, Percent, Seconds
 
@@ -35,7 +37,7 @@ _SETPOINTS = re.compile(r"(-?\d+(?:\.\d+)?)?:(-?\d+(?:\.\d+)?)?")
 EventHref = Annotated[Href, Arg("The event's href.", metavar="EVENT")]
 
 
-@event.operation("create", role=Role.OPERATOR)
+@event.operation("create", role=Role.OPERATOR, power=orderedpower.of_control)
 def create(
     vder: VderName,
     *,
@@ -63,7 +65,7 @@ def create(
         "Spread start and end by up to so much.", least=-HOUR_S, most=HOUR_S)] = 0,
     description: Description = "",
     dry_run: DryRun = False,
-) -> CreatedDrEvent:
+) -> CreatedDrEvent | WaitingApproval:
     """Post an event to the loads of a virtual DER."""
     action: dict[str, Any] = {}
     if offset is not None:

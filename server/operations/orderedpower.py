@@ -4,10 +4,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from server.grid.dispatch import orders
+from server.devices import enrolment
 from server.grid.dispatch.results import CreatedOrder
-from server.grid.groups import virtualders
-from server.models import VirtualDER
+from server.grid.groups import powerlimits, virtualders
+from server.models import Membership, VirtualDER
 from server.resources import sql
 from server.units import Watts
 
@@ -27,6 +27,7 @@ def of_created(created: CreatedOrder) -> tuple[VirtualDER, Watts]:
 
 def of_recorded(values: Mapping[str, Any]) -> tuple[VirtualDER, Watts]:
     """By how much the order of a number changes the injection of its virtual DER."""
+    from server.grid.dispatch import orders  # of which `vder list` has no need
     order = orders.find_order(values["order"])
     if order.quantity not in _RECKONED:
         return order.vder, rated_w(order.vder)
@@ -38,6 +39,21 @@ def of_control(values: Mapping[str, Any]) -> tuple[VirtualDER, Watts]:
     them."""
     vder = virtualders.find(values["vder"])
     return vder, rated_w(vder)
+
+
+def of_default(values: Mapping[str, Any]) -> tuple[VirtualDER, Watts] | None:
+    """Likewise what members make of a default; None where it is only shown."""
+    return of_control(values) if values.get("modes") or values.get("also") or values.get("clear") else None
+
+
+def of_grant(values: Mapping[str, Any]) -> tuple[VirtualDER, Watts] | None:
+    """What a device is granted, and of the virtual DERs that it is in the one with the least limit; None
+    where it is in none."""
+    device = enrolment.find(values["device"])
+    vders = list(VirtualDER.select().join(Membership).where(Membership.device == device))
+    if not vders:
+        return None
+    return min(vders, key=lambda vder: (powerlimits.of(vder), -vder.id)), abs(values["charge_w"])
 
 
 def rated_w(vder: VirtualDER) -> Watts:

@@ -6,8 +6,10 @@ from typing import Annotated
 from server.devices import enrolment
 from server.grid.controls import evsessions, reservations
 from server.grid.controls.results import CancelledReservations, GrantedReservation, SessionRow
+from server.operations import orderedpower
 from server.operations.controls import CancelReason, Description, OptionalVder, Start
 from server.operations.declaration import Arg, DeviceName, DryRun, Group, Role
+from server.operators.approvals import WaitingApproval
 from server.units import Href, Seconds, WattHours, Watts
 
 ev = Group("ev", """
@@ -27,7 +29,7 @@ def sessions(vder: OptionalVder = None) -> list[SessionRow]:
     return evsessions.list_sessions(vder)
 
 
-@ev.operation("grant", role=Role.OPERATOR)
+@ev.operation("grant", role=Role.OPERATOR, power=orderedpower.of_grant)
 def grant(
     device: DeviceName,
     *,
@@ -39,7 +41,7 @@ def grant(
     request: Request = None,
     description: Description = "",
     dry_run: DryRun = False,
-) -> GrantedReservation:
+) -> GrantedReservation | WaitingApproval:
     """Grant a device what it requests, or revise what it was granted."""
     href = request or evsessions.request_of(enrolment.find(device))
     return reservations.grant(

@@ -19,8 +19,9 @@ from server.grid.groups.membershipwork import Progress
 from server.grid.groups.results import ConflictRow, MemberRow, MembersImport, SplitVder, VderDetails, VderRow
 from server.grid.series.results import ForecastRow
 from server.models.pages import Pages
-from server.operations import progress
+from server.operations import orderedpower, progress
 from server.operations.declaration import NO_PAIRS, Arg, DryRun, Group, Role, UploadedFile, VderName
+from server.operators.approvals import WaitingApproval
 from server.units import Fraction, Instant, Seconds, WattHours, Watts
 
 vder = Group("vder", """
@@ -169,7 +170,7 @@ def delete(
     return {"deleted": vder}
 
 
-@vder.operation("default", role=Role.OPERATOR)
+@vder.operation("default", role=Role.OPERATOR, power=orderedpower.of_default)
 def default(
     vder: VderName,
     modes: Annotated[Mapping[str, str], Arg(metavar="[MODE=VALUE]...")] = NO_PAIRS,
@@ -177,7 +178,7 @@ def default(
     also: Annotated[Mapping[str, str], Arg(
         "An element of DefaultDERControl itself, such as setGradW=1%/s.")] = NO_PAIRS,
     clear: Annotated[bool, Arg("Remove the default.")] = False,
-) -> DerDefault:
+) -> DerDefault | WaitingApproval:
     """Show or set the DefaultDERControl: MODE=VALUE …, as with `control post`."""
     from server.grid.controls import defaultcontrols
     from server.operations import elementvalues

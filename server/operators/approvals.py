@@ -57,7 +57,7 @@ class WaitingApproval(TypedDict):
 class Ordering(Declared, Protocol):
     """An operation that orders power (see server.operations.declaration)."""
     @property
-    def power(self) -> Callable[[Mapping[str, Any]], tuple[VirtualDER, Watts]] | None: ...
+    def power(self) -> Callable[[Mapping[str, Any]], tuple[VirtualDER, Watts] | None] | None: ...
 
     def run(self, values: Mapping[str, Any]) -> Any: ...
 
@@ -70,7 +70,10 @@ def ask(operation: Ordering, values: Mapping[str, Any]) -> WaitingApproval | Non
     if operation.power is None or actor is None or _approved.get() or not powerlimits.has_any():
         return None
     with audit.unrecorded():
-        vder, power_w = operation.power(values)
+        ordered = operation.power(values)
+    if ordered is None:
+        return None
+    vder, power_w = ordered
     limit_w = powerlimits.of(vder)
     if power_w <= limit_w:
         return None

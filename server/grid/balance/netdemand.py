@@ -39,7 +39,8 @@ class NetDemand:
     if nothing is moved, `uncorrected_w` [T] the same before measurements correct it and without the cars and
     the storage that the plan schedules.
     `uncontrolled_ev_w` [session] is what each car would draw in the first step if it had charged since it
-    came. `default_w` [storage] is what each battery draws in the first step if it is left alone, as it was
+    came. `scheduled_w` [T] is what the cars and the storage that the plan schedules would draw without it.
+    `default_w` [storage] is what each battery draws in the first step if it is left alone, as it was
     learned; `default_total_w` is that of all storage, whether it can be dispatched or not. `meter` is what is
     thought of the area's meter. `warnings` tell what is wrong with the signals.
     """
@@ -48,6 +49,7 @@ class NetDemand:
     uncorrected_w: Floats
     imbalance_w: Floats
     uncontrolled_ev_w: Floats
+    scheduled_w: Floats
     default_w: Floats = field(default_factory=lambda: np.zeros(0))
     default_total_w: float = 0.0
     meter: AreaMeter = field(default_factory=AreaMeter)
@@ -113,6 +115,7 @@ def net_demand(area: VirtualDER, state: FleetState, span: Span, defaults: Defaul
         uncorrected_w=imbalance_w - scheduled_w,
         imbalance_w=corrected_w,
         uncontrolled_ev_w=ev_w[:, 0],
+        scheduled_w=scheduled_w,
         default_w=default_w[:, 0],
         default_total_w=float(defaults.total_w()[0]),
         meter=meter,

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from server import actors, audit, clock
 from server.config import settings
 from server.errors import Refused
-from server.grid.balance import areasettings, blockplans, netdemand, planprices, plans, unmetcars, unmetdemand
+from server.grid.balance import (areasettings, blockplans, changelimits, netdemand, planprices, plans,
+                                 unmetcars, unmetdemand)
 from server.grid.balance.netdemand import NetDemand
 from server.grid.balance.results import PlanDetail, PlanSummary
 from server.grid.fleet import (defaultloads, fleetstate, manualdispatch, pointlimits, projection, setpoints,
@@ -85,6 +86,11 @@ def forecast_area(
     ordered = manualdispatch.manual_dispatch(area, span)
     cars, storage = (~np.isin(members.device, list(ordered)) for members in (state.ev, state.storage))
     plannable = fleetstate.excluding(state, ordered, MANUALLY_DISPATCHED)
+    committed = manualdispatch.committed(state, ordered)
+    if balance.automatic:
+        ordered_w = float(committed.by_group.sum() - demand.uncontrolled_ev_w[~cars].sum()
+                          - demand.default_w[~storage].sum())
+        demand = changelimits.with_limit(demand, area, len(state.dispatch_groups), ordered_w)
     demand = blockplans.with_blocks(demand, area, plannable, span)
     return AreaForecast(
         state=plannable,
@@ -95,7 +101,7 @@ def forecast_area(
             warnings=[*demand.warnings, *_elsewhere_warnings(elsewhere)],
         ),
         span=span,
-        committed=manualdispatch.committed(state, ordered),
+        committed=committed,
         requests=state.ev.requests,
     )
 

@@ -23,7 +23,8 @@ class GroupLimit:
 
     `excess` (+ above `most`, - below `least`) is what a plan exceeds the limit by in a step, where it cannot
     be kept: batteries and thermal loads keep to that, so as not to fight the plan; cars keep to the limit.
-    `margin` is by how many W `most` and `least` are narrower than the limit itself.
+    `margin` is by how many W `most` and `least` are narrower than the limit itself. `ordered` is what of that
+    which committed members draw in the next step does not count.
     """
     groups: Sequence[int]
     most: Floats | float
@@ -33,6 +34,7 @@ class GroupLimit:
     name: str = ""
     excess: float = 0.0
     margin: float = 0.0
+    ordered: float = 0.0
 
     @property
     def key(self) -> str:

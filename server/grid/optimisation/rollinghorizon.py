@@ -248,6 +248,7 @@ def _first_step(limit: GroupLimit, committed_w: Floats, curtailed_w: float, exce
         limit,
         most=float(np.ravel(limit.most)[0]),
         least=float(np.ravel(limit.least)[0]),
-        net=limit.net[:1] + committed_w[list(limit.groups)].sum() + limit.generation * curtailed_w,
+        net=(limit.net[:1] + committed_w[list(limit.groups)].sum() - limit.ordered
+             + limit.generation * curtailed_w),
         excess=excess_w,
     )

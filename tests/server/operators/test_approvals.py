@@ -157,6 +157,8 @@ def test_a_virtual_der_that_got_another_name_is_the_same() -> None:
     ("control post", {"vder": "solar", "modes": {"opModMaxLimW": "50%"}, "duration_s": 60}),
     ("dispatch extend", {"order": 1, "duration_s": 60}),
     ("dispatch order", {**ORDER, "limit_percent": None, "connect": False}),
+    ("dr event create", {"vder": "solar", "duty": 50.0, "duration_s": 60, "categories": ["pool-pump"]}),
+    ("vder default", {"vder": "solar", "modes": {"opModMaxLimW": "50%"}}),
 ])
 def test_other_ways_to_the_same_power_wait_too(operation: str, values: dict[str, Any]) -> None:
     order(limit_percent=20.0)
@@ -185,3 +187,38 @@ def test_a_plan_of_more_power_is_approved_by_somebody_else_first() -> None:
         do("olivia", "plan publish", number=plan.id)
     do("amir", "plan approve", number=plan.id)
     assert do("olivia", "plan publish", number=plan.id)["state"] == "published"
+
+
+@on_sqlite
+def test_what_only_shows_a_default_does_not_wait() -> None:
+    powerlimits.put("street", 900.0)
+    do("olivia", "vder default", vder="solar")
+    assert not do("amir", "approval list", decided=True)
+    assert do("olivia", "vder default", vder="solar", clear=True)["waiting"] == 1
+
+
+@on_sqlite
+@pytest.mark.parametrize("charge_w, waits", [(-2500.0, True), (2500.0, True), (1500.0, False)])
+def test_a_grant_waits_by_its_own_power_and_the_least_limit_of_where_the_device_is(
+    charge_w: float, waits: bool
+) -> None:
+    virtualders.create("other", members=["one"])
+    powerlimits.put("street", 2000.0)
+    values = {"device": "one", "charge_w": charge_w, "duration_s": 600, "request": "/edev/1/frq/1"}
+    if waits:
+        waiting = do("olivia", "ev grant", **values)
+        assert (waiting["vder"], waiting["power_w"], waiting["limit_w"]) == ("solar", 2500.0, 2000.0)
+        return
+    with pytest.raises(Refused, match="/edev/1/frq/1"):  # there is no such request
+        do("olivia", "ev grant", **values)
+
+
+@on_sqlite
+def test_a_limit_is_said_of_orders_of_the_balance_or_of_both() -> None:
+    with pytest.raises(Refused, match="specify `orders_w`, `automatic_w`, or both"):
+        do("anna", "approval limit", vder="street")
+    do("anna", "approval limit", vder="street", automatic_w=4000.0)
+    assert not powerlimits.has_any()
+    do("anna", "approval limit", vder="street", orders_w=2000.0)
+    assert do("olivia", "approval limits") == [{"vder": "street", "orders_w": 2000.0, "automatic_w": 4000.0}]
+    assert audit.entries()[-1]["after"] == {"orders_w": 2000.0}
