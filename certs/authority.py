@@ -121,11 +121,10 @@ def server(issuer: Holder, names: Iterable[str]) -> Holder:
         (x509.ExtendedKeyUsage([Use.SERVER_AUTH, Use.CLIENT_AUTH]), False)])
 
 
-def operator(issuer: Holder, name: str) -> Holder:
+def operator(issuer: Holder, name: str, end: datetime = FOREVER) -> Holder:
     """Return a user of the operator interface."""
-    return issue(
-        issuer, subject(name), [(SIGNING_USE, True), (x509.ExtendedKeyUsage([Use.CLIENT_AUTH]), False)]
-    )
+    return issue(issuer, subject(name), [
+        (SIGNING_USE, True), (x509.ExtendedKeyUsage([Use.CLIENT_AUTH]), False)], end=end)
 
 
 def issue(

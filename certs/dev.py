@@ -8,6 +8,7 @@
     devices.json                 name, kind, lfdi, sfdi, pin, certificate, key of each device and aggregator
     authorities/                 root, manufacturer, issuer: chains with the root, and the keys that sign
     crl/issuer.pem               what `revoke` has revoked; name the folder in the setting crl
+    crl-operators.pem            the same of operators, for the setting console_operator_crl
 """
 from __future__ import annotations
 
@@ -101,19 +102,34 @@ def issue_device(
     return entry
 
 
+def issue_operator(path: str | Path, name: str, end: datetime) -> dict[str, Any]:
+    """Issue a certificate of a user of the operator interface (NAME.pem, NAME.key), and describe it. Raises
+    FileExistsError if there is one with that name."""
+    path = Path(path)
+    write_holder(path, name, authority.operator(_operators(path), name, end))
+    return {**describe((path / f"{name}.pem").read_bytes()), "file": str(path / f"{name}.pem")}
+
+
+def _operators(path: Path) -> Holder:
+    return load_holder(path / "operators.pem", path / "authorities/operators.key")
+
+
 def revoke(path: str | Path, certificate: bytes, now: datetime) -> dict[str, Any]:
-    """Revoke a certificate (PEM) that the issuer of a tree has issued; return its LFDI and the list's file.
+    """Revoke a certificate (PEM) that the issuer of a tree has issued, or the root of its operators; return
+    its LFDI and the list's file.
 
     ValueError where another authority has issued it.
     """
     path = Path(path)
     issuer = load_holder(path / "authorities/issuer.pem", path / "authorities/issuer.key")
+    file = path / "crl/issuer.pem"
     revoked = x509.load_pem_x509_certificates(certificate)[0]
+    if (path / "operators.pem").exists() and revoked.issuer == _operators(path).chain[0].subject:
+        issuer, file = _operators(path), path / "crl-operators.pem"
     if revoked.issuer != issuer.chain[0].subject:
         other = revoked.issuer.rfc4514_string()
         raise ValueError(f"{other} has issued it and has to revoke it; the key for that is not in {path}")
-    (path / "crl").mkdir(mode=0o700, exist_ok=True)
-    file = path / "crl/issuer.pem"
+    file.parent.mkdir(mode=0o700, exist_ok=True)
     earlier = file.read_bytes() if file.exists() else b""
     fresh = path / "crl.new"  # beside the folder, of which every file is read
     fresh.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Who calls: by the token of a request, by the cookie of a session, or nobody known, as a guest."""
+"""Who calls: by the token of a request, the cookie of a session, a certificate, or as a guest."""
 from __future__ import annotations
 
 import ipaddress
@@ -24,8 +24,9 @@ _LOCAL = ("localhost", "127.0.0.1", "::1")
 def principal(request: Request) -> Principal:
     """Return who calls.
 
-    Refused (401) where the request has neither a token nor a session's cookie, or one that lets nobody in;
-    (403) where the cookie comes with what changes something, and a page of elsewhere asks for it.
+    Refused (401) where the request has neither a token nor a session's cookie nor a certificate, or one that
+    lets nobody in; (403) where a cookie or certificate comes with what changes something, and a page of
+    elsewhere asks for it.
     """
     if request.headers.get("Authorization"):
         return authentication.by_token(_token(request))
@@ -34,6 +35,11 @@ def principal(request: Request) -> Principal:
         if request.method not in SAFE:
             require_same_origin(request)
         return sessions.principal(cookie, used=PASSIVE not in request.headers)
+    certificate = client_certificate(request)
+    if certificate:
+        if request.method not in SAFE:  # browsers send it by themselves, as they do with cookies
+            require_same_origin(request, strict=False)
+        return authentication.by_certificate(certificate)
     if settings.console_guest:
         return _guest(request)
     raise Refused(401, f"the request has no token: send the header Authorization: {SCHEME} TOKEN, or sign in "
@@ -45,6 +51,14 @@ def _token(request: Request) -> str:
     if scheme.lower() != SCHEME.lower() or not token.strip():
         raise Refused(401, f"the header Authorization has no token: {SCHEME} TOKEN is meant")
     return token.strip()
+
+
+def client_certificate(request: Request) -> bytes:
+    """Return the certificate (DER) that came with TLS, b"" where none did."""
+    if not settings.console_operator_ca:
+        return b""
+    getpeercert = getattr(request.environ.get("gunicorn.socket"), "getpeercert", None)
+    return (getpeercert(True) or b"") if getpeercert is not None else b""
 
 
 def address(request: Request) -> str:

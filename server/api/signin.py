@@ -61,8 +61,9 @@ def caller() -> CallerRow:
     has_token, cookie = "Authorization" in request.headers, access.session_cookie(request)
     if cookie and not has_token:
         return _of_session(cookie)
+    by = TOKEN if has_token else sessions.CERTIFICATE if access.client_certificate(request) else ""
     return {"user": who.name, "role": str(who.role), "vder": who.subtree.name if who.subtree else None,
-            "signed_in_by": TOKEN if has_token else "", "until": None, "ends_at": None}
+            "signed_in_by": by, "until": None, "ends_at": None}
 
 
 def _of_session(cookie: str) -> CallerRow:
@@ -104,7 +105,7 @@ def _change_password() -> Response:
     address = access.address(request)
     with scopes.within(who.subtree):
         user = authentication.change_password(who, given["present"], given["password"], address)
-    if by == TOKEN:
+    if by in (TOKEN, sessions.CERTIFICATE):
         return _answer(caller(), CallerRow)
     cookie = sessions.start(user, sessions.PASSWORD, address)
     return _answer(_of_session(cookie), CallerRow, cookie)

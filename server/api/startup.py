@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from server import clock, functionsets, grid, models, timekeeping
 from server.config import checks, settings
+from server.operators import certificates
 from server.resources import hooks
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def faults() -> Iterator[str]:
     if settings.console_guest and not all(map(_is_loopback, hosts)):
         yield (f"{settings.place('console_guest')}: whoever reaches {settings.console_host} would be a "
                "guest. Set console_guest to nothing, or console_host to 127.0.0.1.")
+    yield from _operator_faults()
     if not settings.console_tls:
         if not all(map(_is_loopback, hosts)):
             yield (f"{settings.place('console_tls')}: without TLS tokens can be read on the way to "
@@ -38,6 +40,21 @@ def faults() -> Iterator[str]:
         if not Path(path).is_file():
             yield (f"{settings.place(name)}: {path or 'it'}: there is no such file. Name a PEM file, or make "
                    "certificates for development: counterpoise certs dev")
+
+
+def _operator_faults() -> Iterator[str]:
+    place = settings.place("console_operator_ca")
+    if not settings.console_operator_ca:
+        if settings.console_operator_crl:
+            yield f"{settings.place('console_operator_crl')}: it needs console_operator_ca. Set that too."
+        return
+    if not settings.console_tls:
+        yield f"{place}: certificates come with TLS alone. Set console_tls, or no console_operator_ca."
+    try:
+        certificates.authorities(settings.console_operator_ca)
+    except (OSError, ValueError) as error:
+        yield (f"{place}: {settings.console_operator_ca} has no certificates: {error}. Name a PEM file of "
+               "authorities, such as certs/dev/operators.pem.")
 
 
 def _meet(hosts: str, others: str) -> bool:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
 from shutil import copytree
@@ -96,6 +96,21 @@ def device(name: str, path: Path, kind: str) -> Any:
 
 
 @certs.command()
+@click.argument("name")
+@_FOLDER
+@click.option("--days", type=click.IntRange(1, 3650), default=397, show_default=True,
+              help="How long it lets in.")
+@_verb
+@_change()
+def operator(name: str, path: Path, days: int) -> Any:
+    """Issue a certificate by which the user NAME comes to the operator interface: NAME.pem, NAME.key.
+
+    The setting console_operator_ca of that names the file operators.pem of the tree.
+    """
+    return dev.issue_operator(path, name, datetime.now(UTC) + timedelta(days=days))
+
+
+@certs.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @_verb
 def show(file: Path) -> Any:
@@ -127,7 +142,7 @@ def verify(file: Path, ca: Path) -> Any:
 @_verb
 @_change("Revoke the certificate? That cannot be undone.")
 def revoke(file: Path, path: Path) -> Any:
-    """Revoke a certificate of the tree, in the list crl/issuer.pem.
+    """Revoke a certificate of the tree, in the list crl/issuer.pem; that of an operator in crl-operators.pem.
 
     A device interface with the setting `crl` (this folder crl) reads the list within a second: it refuses the
     certificate and ends its connections.

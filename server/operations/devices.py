@@ -20,6 +20,7 @@ from server.operations import bulkenrolment, enrolmentfiles
 from server.operations.bulkenrolment import TOGETHER, Shared
 from server.operations.declaration import NO_PAIRS, Arg, DeviceName, Group, Role, UploadedFile
 from server.operations.progress import track
+from server.operators import authorisation
 from server.resources import hexbinary, store
 from server.resources.variants import PROFILES
 from server.units import Elements, Href, Instant, Lfdi, WattHours, Watts
@@ -104,7 +105,7 @@ def details(device: Device) -> DeviceDetails:
     return {
         **row(device),
         "href": href,
-        "pin": f"{registration.submitted['pIN']:06d}" if registration and scopes.top() is None else None,
+        "pin": f"{registration.submitted['pIN']:06d}" if registration and authorisation.sees_pins() else None,
         "enrolled_at": device.enrolled_at,
         "virtual_ders": [vder.name for vder in vders],
         "ders": ratings.ratings(device),

@@ -6,8 +6,9 @@ from typing import Annotated
 
 from server.devices import enrolment, operatordocuments
 from server.devices.operatordocuments import DocumentRow, RemovedDocument, StoredDocument, WrittenDocument
-from server.errors import BadArgument
+from server.errors import BadArgument, Refused
 from server.operations.declaration import Arg, Group, Role, UploadedFile
+from server.operators import authorisation
 from server.units import Href
 
 resource = Group("resource", """
@@ -32,8 +33,12 @@ def get(
 ) -> StoredDocument:
     """Show a resource as devices get it."""
     if as_device is not None:
-        return operatordocuments.read_as(href, enrolment.find(as_device))
-    return operatordocuments.read(href)
+        document = operatordocuments.read_as(href, enrolment.find(as_device))
+    else:
+        document = operatordocuments.read(href)
+    if document["kind"] == "Registration" and not authorisation.sees_pins():
+        raise Refused(403, f"{href} has the PIN of a device, which is for administrators")
+    return document
 
 
 @resource.operation("list", role=Role.VIEWER)

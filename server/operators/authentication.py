@@ -1,4 +1,4 @@
-"""Who it is: by a token, or by a name and a password, which start a session."""
+"""Who it is: by a token, a certificate, or a name and a password, which start a session."""
 from __future__ import annotations
 
 import logging
@@ -8,7 +8,7 @@ from server import actors, audit
 from server.actors import Actor
 from server.errors import BadArgument, Refused
 from server.models import OperatorUser
-from server.operators import passwords, sessions, throttling, tokens, users
+from server.operators import certificates, passwords, sessions, throttling, tokens, users
 from server.operators.principals import Principal, of
 
 log = logging.getLogger(__name__)
@@ -19,6 +19,12 @@ def by_token(text: str) -> Principal:
     """Return for whom a token stands. Refused (401) where it is none, has expired or was revoked, or where
     its user is disabled."""
     return tokens.principal(text)
+
+
+def by_certificate(der: bytes) -> Principal:
+    """Return whom an operator's certificate names, of which TLS has verified that its key is there. Refused
+    (401) where it has ended, was revoked, or names nobody who may sign in."""
+    return certificates.principal(der)
 
 
 def by_password(name: str, password: str, address: str = "") -> Principal:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -40,11 +41,25 @@ class Declared(Protocol):
     def arguments(self) -> Sequence[_Argument]: ...
 
 
+_role: ContextVar[Role | None] = ContextVar("role", default=None)
+
+
 @contextmanager
 def acting(principal: Principal, reason: str = "") -> Iterator[None]:
     """Attribute the changes inside to a principal, and let nothing be visible inside but what theirs is."""
-    with actors.acting(principal.name, reason, signed_in=True), scopes.within(principal.subtree):
-        yield
+    token = _role.set(principal.role)
+    try:
+        with actors.acting(principal.name, reason, signed_in=True), scopes.within(principal.subtree):
+            yield
+    finally:
+        _role.reset(token)
+
+
+def sees_pins() -> bool:
+    """Whether the PINs of devices are for who acts here: administrators of the whole tree, and the local
+    command line."""
+    role = _role.get()
+    return scopes.top() is None and (role is None or includes(role, Role.ADMINISTRATOR))
 
 
 def check(principal: Principal, operation: Declared, values: Mapping[str, Any]) -> None:

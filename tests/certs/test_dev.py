@@ -1,9 +1,11 @@
 """The development tree: complete, private, created once, and extended."""
 import json
 import ssl
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from certs import authority, dev
 from server.devices import identity
@@ -139,3 +141,16 @@ def test_verify_returns_the_reason(tree: Path) -> None:
     ca = (tree / "ca.pem").read_bytes()
     assert dev.verify((tree / "device-1.pem").read_bytes(), ca) == ""
     assert "issuer certificate" in dev.verify((tree / "operator.pem").read_bytes(), ca)
+
+
+def test_operators_are_issued_and_revoked_in_a_list_of_their_own(tree: Path) -> None:
+    end = datetime(2126, 11, 1, tzinfo=UTC)
+    issued = dev.issue_operator(tree, "olivia", end)
+    assert issued["subject"] == "CN=olivia" and issued["ends"].startswith("2126-11-01")
+    with pytest.raises(FileExistsError):
+        dev.issue_operator(tree, "olivia", end)
+    dev.revoke(tree, (tree / "olivia.pem").read_bytes(), datetime(2026, 11, 1, tzinfo=UTC))
+    revocations = (tree / "crl-operators.pem").read_bytes()
+    olivia = x509.load_pem_x509_certificates((tree / "olivia.pem").read_bytes())[0]
+    revoked, = x509.load_pem_x509_crl(revocations[revocations.index(b"-----BEGIN X509 CRL"):])
+    assert revoked.serial_number == olivia.serial_number and not (tree / "crl").exists()

@@ -2,11 +2,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from flask import Flask
 
+from certs import authority
 from server import clock
 from server.api import signin
 from server.config import settings
@@ -185,3 +187,40 @@ def test_a_guest_who_is_no_user_is_told_so(guest: Browser, monkeypatch: pytest.M
     assert "kate is disabled" in read(guest.send("GET", "/session"), 401)["detail"]
     monkeypatch.setattr(settings, "console_guest", "nobody")
     assert "nobody is not there" in read(guest.send("GET", "/session"), 401)["detail"]
+
+
+class PeerSocket(NamedTuple):
+    """A connection by which a certificate came."""
+    der: bytes | None
+
+    def getpeercert(self, binary_form: bool) -> bytes | None:
+        """Return the certificate."""
+        assert binary_form
+        return self.der
+
+
+def by_certificate(browser: Browser, der: bytes | None, method: str = "GET", path: str = "/session",
+                   **headers: str) -> Answer:
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    body = json.dumps({"name": "road"}).encode() if method == "POST" else None
+    return browser.client.open(f"/api/v1{path}", method=method, data=body,
+                               headers={"Content-Type": "application/json", **sent} if body else sent,
+                               environ_overrides={"gunicorn.socket": PeerSocket(der)})
+
+
+def test_a_certificate_stands_for_whom_it_names(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = authority.root("Operators")
+    kate, nobody = (authority.operator(root, name).der for name in ("kate", "nobody"))
+    assert by_certificate(browser, kate).status_code == 401, "without the setting"
+    (tmp_path / "ca.pem").write_bytes(root.pem())
+    monkeypatch.setattr(settings, "console_operator_ca", str(tmp_path / "ca.pem"))
+    caller = read(by_certificate(browser, kate))
+    assert (caller["user"], caller["signed_in_by"], caller["until"]) == ("kate", "certificate", None)
+    assert "who is no user" in read(by_certificate(browser, nobody), 401)["detail"]
+    assert "has no token" in read(by_certificate(browser, None), 401)["detail"]
+    for headers, status in (({}, 200), ({"Sec_Fetch_Site": "cross-site"}, 403),
+                            ({"Origin": "https://evil.example"}, 403)):
+        answer = by_certificate(browser, kate, "POST", "/virtual-ders", **headers)
+        assert answer.status_code == status, "a browser sends it by itself, a program says nothing"

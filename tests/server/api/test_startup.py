@@ -34,6 +34,8 @@ def files(tmp_path: Path) -> Iterator[None]:
     ({"console_tls": False, "console_host": "127.0.0.1,grid.example"}, "without TLS tokens can be read"),
     ({"console_guest": "ada"}, ""),
     ({"console_guest": "ada", "console_host": "0.0.0.0"}, "whoever reaches 0.0.0.0 would be a guest"),
+    ({"console_operator_crl": "/nowhere"}, "console_operator_crl: it needs console_operator_ca"),
+    ({"console_operator_ca": "/nowhere"}, "console_operator_ca: /nowhere has no certificates"),
     ({"console_certificate": "/nowhere"}, "console_certificate: /nowhere: there is no such file"),
     ({"key": "/nowhere"}, "console_key: /nowhere: there is no such file")])
 def test_what_does_not_fit_is_refused(files: None, values: dict[str, object], why: str) -> None:

@@ -218,3 +218,17 @@ def test_what_is_listed_is_counted_without_what_is_hidden(town: dict[str, Part],
     with authorisation.acting(of_the_north(Role.VIEWER)):
         result = ALL[name].run({})
     assert len(list(result)) == 1 and (not hasattr(result, "__len__") or len(result) == 1)
+
+
+@on_sqlite
+@pytest.mark.parametrize("role", Role)
+def test_the_pin_of_a_device_is_for_administrators(town: dict[str, Part], role: Role) -> None:
+    tom = Principal("tom", role, None)
+    device, document = do(tom, ALL["device show"], {"device": "norbert"}), {"href": "/edev/1/rg"}
+    if role is Role.ADMINISTRATOR:
+        assert re.search(r'"pin": "\d{6}"', device) and "pIN" in do(tom, ALL["resource get"], document)
+        return
+    assert '"pin": null' in device
+    for values in (document, {**document, "as_device": "norbert"}):
+        with pytest.raises(Refused, match="PIN of a device, which is for administrators"):
+            do(tom, ALL["resource get"], values)
