@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
 from server import diskspace, logs
-from server.api import calls, docs, signin, stream
+from server.api import calls, docs, jobs, signin, stream
 from server.api.problems import problem
 from server.api.routes import ROOT, Route, routes
 from server.config import settings
@@ -85,6 +85,7 @@ def create() -> Flask:
     docs.register(app)
     signin.register(app)
     stream.register(app)
+    jobs.register(app)
     app.register_error_handler(Exception, _refused)
     app.after_request(_with_headers)
     return app

@@ -4,13 +4,14 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from flask import Request, Response
 from werkzeug.datastructures import MultiDict
 
-from server.api import access, changes, etags, exports, lists, requestvalues, values
+from server.api import access, changes, etags, exports, jobs, lists, requestvalues, values
 from server.api.encoding import REASON
 from server.api.routes import Route
 from server.errors import Refused
@@ -30,13 +31,19 @@ def answer(route: Route, request: Request, in_path: Mapping[str, str]) -> Respon
     try:
         with authorisation.acting(who, reason):
             authorisation.check(who, route.operation, given)
-            if route.operation.changes:
-                return changes.done(route, request, who.name, given, lambda: _do(route, request, given, page))
-            return _do(route, request, given, page)
+            do = partial(_do, route, request, given, page)
+            if jobs.is_wanted(route, request):
+                do = partial(jobs.queue, route, who, reason, given, _written_kind(route, request))
+            return changes.done(route, request, who.name, given, do) if route.operation.changes else do()
     except ImportError as missing:
         if EXTRA not in str(missing):
             raise
         raise Refused(501, str(missing)) from None
+
+
+def _written_kind(route: Route, request: Request) -> str:
+    """The media type that is wanted of what an operation may write."""
+    return request.accept_mimetypes.best_match([JSON, *route.written], JSON)
 
 
 def _reason(text: str) -> str:
@@ -53,8 +60,14 @@ def _do(route: Route, request: Request, given: dict[str, Any], page: lists.Asked
     if best in exported:
         limit = page.limit if page and lists.LIMIT in request.args else None
         return exports.answer(route, route.operation.run(given), best, limit)
-    if best in route.written:
-        return _written(route, given, best)
+    return produced(route, given, best, request.path, page)
+
+
+def produced(route: Route, given: dict[str, Any], kind: str, place: str, page: lists.AskedPage | None = None
+             ) -> Response:
+    """Do an operation, and return the answer of a media type; `place` is where its file is."""
+    if kind in route.written:
+        return _written(route, given, kind)
     if not route.written:
         document = _document(route, route.operation.run(given), page)
         answer = _json(document)
@@ -66,7 +79,7 @@ def _do(route: Route, request: Request, given: dict[str, Any], page: lists.Asked
         file = Path(folder) / argument
         result = route.operation.run({**given, argument: file})
         if isinstance(result, dict):  # the file is at this address, for who accepts its type
-            result = {key: request.path if value == str(file) else value for key, value in result.items()}
+            result = {key: place if value == str(file) else value for key, value in result.items()}
         return _json(_document(route, result, page))
 
 

@@ -78,5 +78,7 @@ def when_ready(arbiter: Any) -> None:
 
 
 def post_fork(arbiter: Any, worker: Any) -> None:
-    """Let a new worker process hold the database open (a hook of gunicorn)."""
+    """Let a new worker process hold the database open, and do what was put off (a hook of gunicorn)."""
+    from server.api import jobrunner  # which loads every operation
     models.hold_open()
+    jobrunner.start()

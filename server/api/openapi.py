@@ -8,7 +8,7 @@ from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
-from server.api import access, encoding, etags, exports, lists, problems, requestvalues, schemas, signin
+from server.api import access, encoding, etags, exports, jobs, lists, problems, requestvalues, schemas, signin
 from server.api.routes import ROOT, VERBS, Route, routes
 from server.api.schemas import Schema
 from server.operations.declaration import DRY_RUN, Argument, UploadedFile
@@ -55,6 +55,7 @@ def document() -> dict[str, Any]:
     for route in routes().values():
         paths.setdefault(ROOT + route.path, {})[route.method.lower()] = _operation(route, results)
     statuses = {**_REFUSALS, **_OF_BODIES}
+    paths |= jobs.document(results, {status: _reference(_name(status)) for status in (401, 404, 409)})
     paths |= signin.document(results, {status: _reference(_name(status)) for status in statuses}
                              | {0: _reference(_OTHER)})
     return {
@@ -117,6 +118,9 @@ def _parameters(route: Route) -> Iterable[dict[str, Any]]:
         if route.operation.confirm:
             yield {"name": encoding.YES, "in": "query", "required": False, "description": _ANSWER,
                    "schema": {"type": "boolean"}}
+    if jobs.is_possible(route):
+        yield {"name": jobs.PREFER, "in": "header", "required": False, "schema": {"type": "string"},
+               "description": f"{jobs.ASYNC}: it is done later, and answered with 202 (RFC 7240)."}
     if route.operation.changes:
         yield {"name": encoding.KEY, "in": "header", "required": False,
                "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
@@ -167,6 +171,7 @@ def _responses(route: Route, results: schemas.Results) -> dict[str, Any]:
     return {
         "200": {"description": f"It is done.{tried}" if route.operation.changes else "What there is.",
                 "content": content},
+        **({"202": jobs.accepted(results)} if jobs.is_possible(route) else {}),
         **{str(status): _reference(_name(status)) for status in refusals},
         "default": _reference(_OTHER),
     }

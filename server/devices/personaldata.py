@@ -25,7 +25,7 @@ from server.models import (AlarmNotice, AlarmRecord, Approval, Audience, AuditEn
                            PointEnvelope, PowerLimit, QuarterHours, Rate, Reading, ReadingSet, ResourceChange,
                            ResponseRecord, Series, Share, SignInFailure, StateChange, Subscription, Table,
                            ThermalParameters, VirtualDER, tables, vder_audience)
-from server.models.requests import KeyedRequest
+from server.models.requests import KeyedRequest, OperatorJob
 from server.resources import sql, store
 from server.units import Instant, Lfdi
 
@@ -138,6 +138,7 @@ HOLDINGS = (
     Holding(DeviceExchange, lambda about: DeviceExchange.lfdi == about.lfdi),
     Holding(DeviceTrace, lambda about: DeviceTrace.lfdi == about.lfdi),
     Holding(KeyedRequest, lambda about: KeyedRequest.answer.contains(about.lfdi)),
+    Holding(OperatorJob, lambda about: OperatorJob.answer.contains(about.lfdi)),
     Holding(PointEnvelope, lambda about: PointEnvelope.vder == about.vder),
     Holding(ThermalParameters, lambda about: ThermalParameters.vder == about.vder),
     Holding(DispatchOrder, lambda about: DispatchOrder.vder == about.vder),

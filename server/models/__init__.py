@@ -47,7 +47,7 @@ from server.models.operators import (Approval, BalanceLimit, OperatorSession, Op
                                      PowerLimit, SignInFailure)
 from server.models.orders import DispatchOrder, ErasedMember, Share
 from server.models.plans import Balance, Plan
-from server.models.requests import KeyedRequest
+from server.models.requests import KeyedRequest, OperatorJob
 from server.models.series import Measurement, QuarterHours, Series
 from server.models.subscriptions import ResourceChange, Subscription
 from server.models.unavailable import DATABASE_ERRORS
@@ -222,7 +222,8 @@ __all__ = [
     "BlockCall", "CHUNK", "ChargingSession", "Counter", "DefaultBehaviour", "DerState", "Device",
     "DeviceExchange", "DeviceTrace", "DeviceType", "DispatchOrder", "Document", "EVERYONE", "ErasedMember",
     "FeederLine", "FileContent", "FilePart", "FileProgress", "JSON", "KeyValue", "KeyedRequest",
-    "Measurement", "Membership", "MembershipChange", "MembershipWork", "Meter", "NOBODY", "OperatorSession",
+    "Measurement", "Membership", "MembershipChange", "MembershipWork", "Meter", "NOBODY",
+    "OperatorJob", "OperatorSession",
     "OperatorToken", "OperatorUser", "Participation", "Plan", "PointEnvelope", "PowerLimit", "QuarterHours",
     "Rate", "RatingOverride", "Reading", "ReadingSet", "ResourceChange", "ResponseRecord", "Series",
     "Share", "SignInFailure", "StateChange", "Subscription", "Table", "ThermalParameters", "ThermalState",

@@ -214,6 +214,8 @@ RULES = (
          select="SELECT lfdi FROM device_trace WHERE until < ? AND asked_at < ? ORDER BY until"),
     Rule(what="keyed requests", days=lambda: 1.0, remove=_delete("keyed_request", "who", "key"),
          select="SELECT who, key FROM keyed_request WHERE created_at < ? ORDER BY created_at"),
+    Rule(what="operations done later", days=lambda: 7.0, remove=_delete("operator_job", "id"),
+         select="SELECT id FROM operator_job WHERE created_at < ? ORDER BY created_at"),
     Rule(what="alarms", days=lambda: settings.alarm_days, remove=_delete("alarm_record", "id"),
          select="SELECT id FROM alarm_record WHERE cleared_at < ? ORDER BY cleared_at"),
 )
