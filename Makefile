@@ -8,7 +8,7 @@ PYTEST = $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 # Hundreds of processes are started here; each would compile all modules anew where this is set.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test lint coverage soak test-matrix clients bench bench-scale bench-polls bench-grid docs dist clean
+.PHONY: run test lint coverage soak test-matrix clients bench bench-scale bench-polls bench-grid docs pictures dist clean
 
 run: .venv/.run
 	$(BIN)/counterpoise demo $(if $(filter fast,$(DAY)),--fast) $(ARGS)
@@ -51,6 +51,10 @@ docs: .venv/.docs
 	$(BIN)/python -m website
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict --config-file build/mkdocs.yml
 	@echo "The site: build/site/index.html (its search works from a server: python -m http.server --directory build/site)"
+
+# Takes the pictures of the tutorial anew, in some minutes; needs chromium.
+pictures: .venv/.test
+	$(BIN)/python -m tests.browser.pictures
 
 # What is shipped, in dist/: the wheel, the source, the systemd units where they belong, and what it is made of.
 RUNTIME = postgres,report,console
