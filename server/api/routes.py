@@ -52,6 +52,7 @@ PATHS: Mapping[str, str] = {
     "vder status": "GET /virtual-ders/{vder}/status",
     "vder capability": "GET /virtual-ders/{vder}/capability",
     "vder forecast": "GET /virtual-ders/{vder}/forecast",
+    "vder match": "GET /rule-matches",
     "vder members list": "GET /virtual-ders/{vder}/members",
     "vder members add": "POST /virtual-ders/{vder}/members",
     "vder members remove": "DELETE /virtual-ders/{vder}/members",

@@ -138,7 +138,8 @@ def _range(argument: Argument) -> str:
 
 def label(argument: Argument) -> str:
     """Return what a form calls an argument."""
-    name = argument.arg.option.rpartition("/")[2].replace("-", "_") or argument.name
+    option = "" if argument.arg.secret else argument.arg.option  # that says whence it is read
+    name = option.rpartition("/")[2].replace("-", "_") or argument.name
     return cells.label(name, argument.unit)
 
 

@@ -80,3 +80,9 @@ def attempt(name: str, given: Mapping[str, Any] = NO_VALUES) -> Any:
         return run(name, given)
     except Refused as refused:
         return refused
+
+
+def listed(name: str, given: Mapping[str, Any] = NO_VALUES) -> tuple[list[Any], str]:
+    """Run an operation that lists; return its rows, or none and what is said of the refusal."""
+    answer = attempt(name, given)
+    return ([], answer.why) if isinstance(answer, Refused) else (answer, "")

@@ -57,6 +57,7 @@ class DeviceDetails(DeviceRow):
     href: Href
     pin: str | None
     enrolled_at: Instant
+    certificate_ends_at: Instant | None
     virtual_ders: list[str]
     ders: list[DerRatings]
     says: dict[str, Elements]
@@ -103,10 +104,9 @@ def details(device: Device) -> DeviceDetails:
         if document.submitted
     }
     return {
-        **row(device),
-        "href": href,
+        **row(device), "href": href,
         "pin": f"{registration.submitted['pIN']:06d}" if registration and authorisation.sees_pins() else None,
-        "enrolled_at": device.enrolled_at,
+        "enrolled_at": device.enrolled_at, "certificate_ends_at": device.certificate_ends_at,
         "virtual_ders": [vder.name for vder in vders],
         "ders": ratings.ratings(device),
         "says": selfreports.of(href),

@@ -26,6 +26,7 @@ def show(
     south: Annotated[float | None, _side("south", 90)] = None,
     east: Annotated[float | None, _side("east", 180)] = None,
     north: Annotated[float | None, _side("north", 90)] = None,
+    vder: Annotated[str | None, Arg("Only members of this virtual DER.", metavar="VDER")] = None,
     cluster: Annotated[bool | None, Arg(
         "Count devices that are near each other, in place of each one.")] = None,
 ) -> MapView:
@@ -37,7 +38,7 @@ def show(
         raise BadArgument(missing[0], "give all four sides, or none for everything")
     box = None if west is None or south is None or east is None or north is None else (
         west, south, east, north)
-    return view(box, cluster)
+    return view(box, cluster, vder)
 
 
 @feeder.operation("list", role=Role.VIEWER)

@@ -29,6 +29,15 @@
     return {...layout, ...axes, shapes, colorway, font: {...layout.font, color: text},
       hoverlabel: {bgcolor: colour("--bs-body-bg"), font: {color: text}}};
   };
+  // What is drawn with an address of the console leads there.
+  const lead = (place) => {
+    if (place.dataset.leads) return;
+    place.dataset.leads = "true";
+    place.on("plotly_click", (event) => {
+      const href = event.points[0]?.customdata;
+      if (typeof href === "string" && href.startsWith("/console/")) location.assign(href);
+    });
+  };
   const draw = async (scope) => {
     const places = [...scope.querySelectorAll("[data-chart]")];
     if (!places.length) return;
@@ -42,6 +51,7 @@
       }
       await library.react(place, figure.data, themed(figure.layout || {}),
         {responsive: true, displaylogo: false, displayModeBar: false, ...figure.config});
+      lead(place);
       place.dataset.drawn = "true";
     }
   };

@@ -3,15 +3,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 from server import clock, scopes
 from server.config import settings
 from server.errors import BadArgument
 from server.grid.fleet import feeders
 from server.grid.fleet.feeders import Box, FeederShape
+from server.grid.groups import virtualders
 from server.grid.series import meterrows, presentpower
-from server.models import CHUNK, Device, chunked, is_postgres, vder_of_audience
+from server.models import CHUNK, Device, VirtualDER, chunked, is_postgres, vder_of_audience
 from server.resources import documents, sql
 from server.units import Instant, Watts
 
@@ -63,27 +64,28 @@ class MapView(TypedDict):
     feeders: list[FeederShape]
 
 
-def view(box: Box | None, cluster: bool | None = None) -> MapView:
-    """Return what is in a box (west, south, east, north), by default in that of all devices and feeders.
+def view(box: Box | None, cluster: bool | None = None, vder: str | None = None) -> MapView:
+    """Return what is in a box (west, south, east, north), by default in that of all devices and feeders; of
+    devices only the members of a virtual DER, if given. Refused (404) where there is none of that name.
 
     `cluster` decides whether devices are counted in cells; by default where there are many.
     """
     if box is not None and not (box[0] < box[2] and box[1] < box[3]):
         raise BadArgument("west", "west has to be less than east, and south less than north")
-    whole = box is None
+    whole, of = box is None, _Part(scopes.top(), virtualders.find(vder) if vder else None)
     drawn = feeders.shapes(box or WORLD) if scopes.top() is None else []
-    located, bounds = _bounds(box or WORLD)
+    located, bounds = of.bounds(box or WORLD)
     if box is None:
         box = _around(bounds, drawn)
-    total, = next(iter(sql.rows(f"SELECT count(*) FROM device d WHERE TRUE {_scope()}", *_scoped())))
+    total, = next(iter(sql.rows(f"SELECT count(*) FROM device d WHERE TRUE {of.condition}", *of.numbers)))
     if cluster is None:
         cluster = located > MOST_SINGLE
-    everywhere = located if whole else _bounds(WORLD)[0]
+    everywhere = located if whole else of.bounds(WORLD)[0]
     return {
         "west": box[0], "south": box[1], "east": box[2], "north": box[3],
         "located": located, "unlocated": total - everywhere,
-        "devices": [] if cluster else _devices(box),
-        "cells": _cells(box) if cluster and located else [],
+        "devices": [] if cluster else _devices(of, box),
+        "cells": _cells(of, box) if cluster and located else [],
         "feeders": drawn,
     }
 
@@ -97,32 +99,35 @@ def _place(label: str) -> str:
     return f"(CASE WHEN {text} GLOB '[-0-9]*' THEN CAST({text} AS REAL) END)"
 
 
-def _scope() -> str:
-    return "" if scopes.top() is None else (
-        "AND d.id IN (SELECT device_id FROM membership WHERE vder_id = ?)")
+class _Part(NamedTuple):
+    """Which devices are asked for: those of the virtual DER where rights end, and members of another."""
+    top: VirtualDER | None
+    vder: VirtualDER | None
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The parameters of `condition`."""
+        return tuple(vder.id for vder in self if vder is not None)
 
-def _scoped() -> tuple[int, ...]:
-    top = scopes.top()
-    return () if top is None else (top.id,)
+    @property
+    def condition(self) -> str:
+        return "AND d.id IN (SELECT device_id FROM membership WHERE vder_id = ?) " * len(self.numbers)
 
+    def located(self, columns: str) -> str:
+        """SQL of the devices in a box, whose parameters are those of `within`."""
+        return (f"FROM (SELECT {columns}, {_place('lat')} AS lat, {_place('lon')} AS lon FROM device d "
+                f"WHERE d.labels LIKE ? {self.condition}) AS located "
+                "WHERE lat BETWEEN ? AND ? AND lon BETWEEN ? AND ?")
 
-def _located(columns: str) -> str:
-    """SQL of the devices in a box, whose parameters are those of `_within`."""
-    return (f"FROM (SELECT {columns}, {_place('lat')} AS lat, {_place('lon')} AS lon FROM device d "
-            f"WHERE d.labels LIKE ? {_scope()}) AS located "
-            "WHERE lat BETWEEN ? AND ? AND lon BETWEEN ? AND ?")
+    def within(self, box: Box) -> tuple[float | str, ...]:
+        return ('%"lat"%', *self.numbers, box[1], box[3], box[0], box[2])
 
-
-def _within(box: Box) -> tuple[float | str, ...]:
-    return ('%"lat"%', *_scoped(), box[1], box[3], box[0], box[2])
-
-
-def _bounds(box: Box) -> tuple[int, Box | None]:
-    """How many devices are in a box, and the box around these."""
-    count, *bounds = next(iter(sql.rows(
-        f"SELECT count(*), min(lon), min(lat), max(lon), max(lat) {_located('d.id')}", *_within(box))))
-    return count, (bounds[0], bounds[1], bounds[2], bounds[3]) if count else None
+    def bounds(self, box: Box) -> tuple[int, Box | None]:
+        """How many devices are in a box, and the box around these."""
+        count, *bounds = next(iter(sql.rows(
+            f"SELECT count(*), min(lon), min(lat), max(lon), max(lat) {self.located('d.id')}",
+            *self.within(box))))
+        return count, (bounds[0], bounds[1], bounds[2], bounds[3]) if count else None
 
 
 def _around(bounds: Box | None, drawn: Iterable[FeederShape]) -> Box:
@@ -161,11 +166,11 @@ def _unseen() -> str:
     return "(d.last_contact_at IS NULL OR d.last_contact_at < ?)"
 
 
-def _devices(box: Box) -> list[MapDevice]:
+def _devices(of: _Part, box: Box) -> list[MapDevice]:
     now = clock.now()
     rows = sql.rows(
-        f"SELECT id, name, kind, state, lat, lon, unseen, in_event {_located(_columns(now))} "
-        f"ORDER BY id LIMIT {MOST_SINGLE}", now - settings.alarm_silence_s, *_within(box))
+        f"SELECT id, name, kind, state, lat, lon, unseen, in_event {of.located(_columns(now))} "
+        f"ORDER BY id LIMIT {MOST_SINGLE}", now - settings.alarm_silence_s, *of.within(box))
     power = _injection([row[0] for row in rows], now)
     return [{"id": number, "name": name or f"device {number}", "kind": kind, "state": state, "lat": lat,
              "lon": lon, "seen": not unseen, "injection_w": power.get(number), "in_event": bool(in_event)}
@@ -176,7 +181,7 @@ def _columns(now: Instant) -> str:
     return f"d.id, d.name, d.kind, d.state, {_unseen()} AS unseen, {_in_event(now)} AS in_event"
 
 
-def _cells(box: Box) -> list[MapCell]:
+def _cells(of: _Part, box: Box) -> list[MapCell]:
     now = clock.now()
     west, south, east, north = box
     wide, high = (east - west) / CELLS, (north - south) / CELLS
@@ -185,9 +190,9 @@ def _cells(box: Box) -> list[MapCell]:
         return f"sum(CASE WHEN {condition} THEN 1 ELSE 0 END)"
     rows = sql.rows(
         f"SELECT avg(lat), avg(lon), count(*), {count('state <> ' + repr(Device.ENROLLED))}, "
-        f"{count('unseen')}, {count('in_event')} {_located(_columns(now))} "
+        f"{count('unseen')}, {count('in_event')} {of.located(_columns(now))} "
         "GROUP BY CAST((lat - ?) / ? AS INTEGER), CAST((lon - ?) / ? AS INTEGER)",
-        now - settings.alarm_silence_s, *_within(box), south, high, west, wide)
+        now - settings.alarm_silence_s, *of.within(box), south, high, west, wide)
     return [{"lat": lat, "lon": lon, "devices": devices, "suspended": suspended, "unseen": unseen,
              "in_event": in_event} for lat, lon, devices, suspended, unseen, in_event in rows]
 

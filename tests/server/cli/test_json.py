@@ -62,6 +62,7 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("vder split", "warmth --by kind", ""),
     ("vder list", "", ""),
     ("vder show", "homes", ""),
+    ("vder match", "kind=battery", ""),
     ("vder update", "spares --primacy 120", ""),
     ("vder members add", "spares spare", ""),
     ("vder members list", "spares", ""),

@@ -166,6 +166,7 @@ LOOKS = {
     "vder list": "",
     "vder show": "solar",
     "vder forecast": "solar",
+    "vder match": "name=one",
     "vder status": "solar",
     "vder capability": "solar --horizon 1h",
     "vder members list": "solar",

@@ -96,7 +96,7 @@ def test_a_fault_of_the_server_is_a_page_without_a_traceback(
         admin: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("secret")
-    monkeypatch.setattr("server.console.generated.show", fail)
+    monkeypatch.setattr("server.console.running.attempt", fail)
     page = text(admin.see("/console/settings", 500))
     assert "secret" not in page and "Traceback" not in page and "log" in page
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 import html
 import re
 
+import pytest
+
 from server.console import tables
+from server.console.pages import virtualders as page_of_vders
 from server.grid.groups import virtualders
 from tests.conftest import on_sqlite
 from tests.server.console.conftest import Person, text
@@ -18,8 +21,9 @@ def link(page: str, words: str) -> str:
     return html.unescape(next(href for href, said in found if said == words))
 
 
-def test_a_long_list_is_read_page_by_page(admin: Person) -> None:
+def test_a_long_list_is_read_page_by_page(admin: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
+    monkeypatch.setattr(page_of_vders, "ROWS", 20)
     for number in range(45):
         virtualders.create(f"part {number:02}")
     page = admin.see("/console/virtual-ders")
@@ -33,9 +37,9 @@ def test_a_long_list_is_read_page_by_page(admin: Person) -> None:
 
 
 def test_a_filter_is_an_argument_of_the_operation(admin: Person) -> None:
-    page = admin.see("/console/alarms?alarm-list-kind=clock")
-    assert "is not one of" in text(page) or "Nothing matches" in text(page)
-    assert "not between" in text(admin.see("/console/alarms?alarm-list-limit=0"))
+    page = admin.see("/console/devices?device-list-kind=hovercraft")
+    assert "kinds are" in text(page) or "Nothing matches" in text(page)
+    assert "not between" in text(admin.see("/console/devices?device-list-limit=0"))
 
 
 def test_numbers_are_sorted_as_numbers(admin: Person) -> None:

@@ -47,6 +47,7 @@ def test_devices_one_by_one(town: None) -> None:
     assert first["seen"] and first["in_event"] and not second["seen"] and not second["in_event"]
     assert second["injection_w"] is None and third["state"] == "suspended"
     assert found["south"] < 48.1 and found["north"] > 48.3
+    assert [device["name"] for device in view(vder="south")["devices"]] == ["d2", "d3"]
     part = view(west=16, south=48.15, east=17, north=48.25)
     assert [device["name"] for device in part["devices"]] == ["d2"] and part["unlocated"] == 1
 
@@ -154,3 +155,18 @@ def test_feeders_are_no_more_than_a_map_can_show(server: None, monkeypatch: pyte
     assert refused.value.status == 409
     with pytest.raises(Refused, match="3 points are the most"):
         feeders.load(collection(feature("b", "LineString", [[1, 2]] * 4)), "f")
+
+
+@on_sqlite
+def test_who_would_be_in_by_a_rule(server: None) -> None:
+    match = operations.load("vder").operations["match"].run
+    assert match({"rule": "*"}) == {"rule": "*", "devices": 0, "matched": 0, "first": [], "warnings": []}
+    for number, kind in ((1, "pv"), (2, "pv"), (3, "battery")):
+        enrolment.enrol(peers.lfdi(number), name=f"d{number}", kind=kind, labels={"feeder": "F1"})
+    found = match({"rule": "kind = pv and feeder = F1", "limit": 1})
+    assert (found["devices"], found["matched"], found["warnings"]) == (3, 2, [])
+    assert [row["name"] for row in found["first"]] == ["d1"]
+    assert "Did you mean" in str(match({"rule": "feder = F1"})["warnings"]) or match(
+        {"rule": "feder = F1"})["warnings"]
+    with pytest.raises(BadArgument, match="character 6"):
+        match({"rule": "kind pv"})

@@ -41,7 +41,7 @@ WITHIN: dict[str, dict[str, Any]] = {
     "vder list": {"single": True}, "vder show": {"vder": "{vder}"}, "vder status": {"vder": "{vder}"},
     "vder capability": {"vder": "{vder}"}, "vder forecast": {"vder": "{vder}"},
     "vder members list": {"vder": "{vder}"},
-    "map": {},
+    "map": {"vder": "{vder}"},
     "control post": {"vder": "{vder}", "modes": {"opModConnect": "yes"}, "duration_s": 60},
     "control list": {"vder": "{vder}"}, "control show": {"control": "{control}"},
     "control cancel": {"control": "{control}"},
@@ -83,7 +83,7 @@ def make_town(peer: Callable[[int], peers.Peer]) -> None:
     """Make a town of two providers, each with something of everything."""
     virtualders.create("town")
     for number, (vder, device) in enumerate((("north", "norbert"), ("south", "suleika")), 1):
-        enrolment.enrol(peers.lfdi(number), name=device)
+        enrolment.enrol(peers.lfdi(number), name=device, labels={"lat": "48.1", "lon": "16.3"})
         assert peer(number).put(f"/edev/{number}/der/1/dercap", "DERCapability", INVERTER).status == 204
         virtualders.create(vder, parent="town", members=[device])
         contracts.set_block(device, f"{device} pump", "load", {"power_w": 100.0})
