@@ -3,11 +3,11 @@ use."""
 import pytest
 
 from server import clock
-from server.devices import enrolment
+from server.devices import enrolment, lastcontact
 from server.grid.balance import areasettings
 from server.grid.groups import virtualders
 from server.models import Device
-from tests import peers
+from tests import peers, prepared
 from tests.server.grid.balancedarea import asks, has
 
 CONNECT, ENERGIZE, FIXED_W, MAX_LIM_W, TARGET_W = 1 << 2, 1 << 3, 1 << 7, 1 << 20, 1 << 22
@@ -127,9 +127,14 @@ def panels(home):
 
 
 @pytest.fixture
-def neighbourhood(home, battery):
+def neighbourhood(home, battery, peer):
     """Four batteries of 5 kW and 10 kWh, two chargers whose cars want 14 kWh in ten hours, two heat pumps of
     2 kW that draw 1 kW: by kind, below one area."""
+    prepared.begin_with("neighbourhood", lambda: _make_neighbourhood(home, battery))
+    return [Home(peer(number), Device.get(Device.lfdi == peers.lfdi(number))) for number in range(1, 9)]
+
+
+def _make_neighbourhood(home, battery):
     virtualders.create("town")
     for name, kind in (("batteries", "battery"), ("chargers", "evcharger"), ("warmth", "thermostat")):
         virtualders.create(name, rule=f"kind = {kind}", parent="town", purpose="kind")
@@ -146,7 +151,7 @@ def neighbourhood(home, battery):
     areasettings.set_automatic("town", on=True)
     for charger in chargers:
         asks(charger)
-    return [*batteries, *chargers, *thermostats]
+    lastcontact.flush()
 
 
 @pytest.fixture
