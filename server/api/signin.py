@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 from flask import Flask, Response, request
 
 from server import scopes
-from server.api import access, requestvalues, values
+from server.api import access, openidsignin, requestvalues, values
 from server.api.routes import ROOT
 from server.api.schemas import Results, Schema
 from server.errors import BadArgument, Refused
@@ -48,7 +48,8 @@ class SignedOut(TypedDict):
 
 
 def register(app: Flask) -> None:
-    """Add the paths."""
+    """Add the paths, and those of OpenID Connect."""
+    openidsignin.register(app)
     for path, method, answer in ((SESSION, "POST", _sign_in), (SESSION, "GET", _show),
                                  (SESSION, "DELETE", _sign_out), (OWN_PASSWORD, "PUT", _change_password)):
         app.add_url_rule(ROOT + path, f"{method} {path}", answer, methods=[method],

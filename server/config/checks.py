@@ -181,6 +181,17 @@ def _url_fault(text: str) -> str:
     return "" if not text or parts.scheme in ("https", "http") and parts.hostname else "is no http(s) URL"
 
 
+def _issuer_fault(text: str) -> str:
+    """By http what a provider says could be altered on the way, save on this machine."""
+    if fault := _url_fault(text):
+        return fault
+    parts = urlsplit(text)
+    if parts.query or parts.fragment:
+        return "has a query or a fragment, which no issuer has"
+    is_local = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    return "is no https URL" if parts.scheme == "http" and not is_local else ""
+
+
 def _tiles_fault(text: str) -> str:
     missing = [part for part in ("{z}", "{x}", "{y}") if text and part not in text]
     return _url_fault(text) or (f"has no {missing[0]}" if missing else "")
@@ -201,4 +212,5 @@ DIGEST = Check("64 hexadecimal digits, as of: printf %s TOKEN | sha256sum", _dig
 PATH = Check("the path of a file", _path_fault)
 MAIL = Check("addresses such as shift@example.org, separated by commas", _mail_fault)
 TILES = Check("a URL such as https://host/{z}/{x}/{y}.png, or nothing", _tiles_fault)
+ISSUER = Check("an https URL such as https://login.example.org, or nothing", _issuer_fault)
 URL = Check("an absolute URL such as https://host/path", _url_fault)
