@@ -4,7 +4,7 @@ from __future__ import annotations
 import time
 from typing import TypedDict
 
-from server import clock
+from server import clock, scopes
 from server.audit import audited
 from server.config import settings
 from server.devices import enrolment, exchanges, identity, processes
@@ -46,8 +46,8 @@ def lfdi_of(name: str) -> Lfdi:
         return str(enrolment.find(name).lfdi)
     except Refused:
         plain = name.replace("-", "").upper()
-        if not identity.is_lfdi(plain):
-            raise
+        if not identity.is_lfdi(plain) or scopes.top() is not None:
+            raise  # whose rights end sees no device that is enrolled elsewhere
         return plain
 
 

@@ -37,7 +37,7 @@ _SETPOINTS = re.compile(r"(-?\d+(?:\.\d+)?)?:(-?\d+(?:\.\d+)?)?")
 EventHref = Annotated[Href, Arg("The event's href.", metavar="EVENT")]
 
 
-@event.operation("create", role=Role.OPERATOR, power=orderedpower.of_control)
+@event.operation("create", role=Role.OPERATOR, in_subtree=True, power=orderedpower.of_control)
 def create(
     vder: VderName,
     *,
@@ -126,7 +126,7 @@ def show(event: EventHref) -> DrEventDetail:
     return drevents.show(event)
 
 
-@event.operation("cancel", role=Role.OPERATOR)
+@event.operation("cancel", role=Role.OPERATOR, in_subtree=True)
 def cancel(
     event: EventHref,
     *,

@@ -16,7 +16,7 @@ GROUPS = (message,)
 Message = Annotated[Href, Arg("The message's href.", metavar="MESSAGE")]
 
 
-@message.operation("send", role=Role.OPERATOR)
+@message.operation("send", role=Role.OPERATOR, in_subtree=True)
 def send(
     vder: VderName,
     text: Annotated[str, Arg("The words, quoted.")],
@@ -47,7 +47,7 @@ def show(message: Message) -> MessageDetail:
     return messages.show(message)
 
 
-@message.operation("cancel", role=Role.OPERATOR)
+@message.operation("cancel", role=Role.OPERATOR, in_subtree=True)
 def cancel(message: Message, *, reason: CancelReason = None) -> MessageSummary:
     """Cancel a message (its href)."""
     return messages.cancel(message, reason)

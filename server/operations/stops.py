@@ -18,7 +18,7 @@ resume_group = Group("resume")
 GROUPS = (stop_group, resume_group)
 
 
-@stop_group.operation("order", role=Role.OPERATOR, in_parts=True)
+@stop_group.operation("order", role=Role.OPERATOR, in_subtree=True, in_parts=True)
 def order(vder: VderName, *, reason: Reason = "", dry_run: DryRun = False) -> StoppedVder:
     """Stop all generation and export of a virtual DER's members, within a poll and until it is resumed.
 
@@ -34,7 +34,7 @@ def list_stops() -> list[StopRow]:
     return stops.list_stops()
 
 
-@resume_group.operation("", role=Role.OPERATOR, in_parts=True)
+@resume_group.operation("", role=Role.OPERATOR, in_subtree=True, in_parts=True)
 def resume(
     vder: VderName,
     *,

@@ -15,7 +15,7 @@ GROUPS = (*personaldata.GROUPS, trace_group)
 switches = device.group("trace", "Keep all exchanges of a device for a while; `trace DEVICE` shows them.")
 
 
-@trace_group.operation("", role=Role.VIEWER)
+@trace_group.operation("", role=Role.VIEWER, in_subtree=True)
 def trace(
     device: DeviceName,
     *,

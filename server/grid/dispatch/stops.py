@@ -189,7 +189,7 @@ def _resume(vder: VirtualDER, staggered: bool, *, reason: str, dry_run: bool) ->
 
 def _check_resumable(vder: VirtualDER, own: list[Stop], others: list[Stop]) -> None:
     if not own:
-        stopped = ", ".join(dict.fromkeys(stop.vder for stop in others))
+        stopped = ", ".join(dict.fromkeys(stop.vder for stop in others if scopes.sees_vder(stop.vder_id)))
         raise Refused(409, f"{vder.name} is not stopped; "
                            + (f"what is: {stopped}" if stopped else "nothing is"))
     members_of = Membership.select(Membership.device).where(Membership.vder == vder)
@@ -197,8 +197,9 @@ def _check_resumable(vder: VirtualDER, own: list[Stop], others: list[Stop]) -> N
         shared = Membership.select().where(
             (Membership.vder == other.vder_id) & Membership.device.in_(members_of)).exists()
         if other.vder_id != vder.id and other.order > own[-1].order and shared:
-            raise Refused(409, f"{other.vder}, which has members of {vder.name}, was stopped after it: "
-                               f"`counterpoise resume {other.vder}` comes first")
+            name = other.vder if scopes.sees_vder(other.vder_id) else scopes.ANOTHER
+            raise Refused(409, f"{name}, which has members of {vder.name}, was stopped after it: "
+                               f"`counterpoise resume {name}` comes first")
 
 
 def _end(order: DispatchOrder, staggered: bool, reason: str) -> None:

@@ -49,6 +49,12 @@ WITHIN: dict[str, dict[str, Any]] = {
     "dispatch list": {"vder": "{vder}"}, "dispatch show": {"order": "{order}"},
     "dispatch shares": {"order": "{order}"}, "dispatch extend": {"order": "{order}", "duration_s": 60},
     "dispatch cancel": {"order": "{order}"}, "stop list": {},
+    "dr event create": {"vder": "{vder}", "duty": 50.0, "duration_s": 60, "categories": ["thermostat"]},
+    "dr event cancel": {"event": "{event}"},
+    "message send": {"vder": "{vder}", "text": "storm", "duration_s": 60},
+    "message cancel": {"message": "{message}"},
+    "stop order": {"vder": "{vder}"}, "resume": {"vder": "{vder}"},
+    "trace": {"device": "{device}"},
     "dr event list": {"vder": "{vder}"}, "dr event show": {"event": "{event}"},
     "message list": {"vder": "{vder}"}, "message show": {"message": "{message}"},
     "ev sessions": {"vder": "{vder}"},
@@ -72,7 +78,7 @@ OPTIONAL = {name for name, values in WITHIN.items()
             if {"vder", "area"} & values.keys() and not any(
                 argument.required for argument in ALL[name].arguments)} | {"responses"}
 # Refused with one's own too, for reasons of their own.
-NOT_NOW = {"report bill": "price", "approval approve": "cannot be done any more"}
+NOT_NOW = {"report bill": "price", "resume": "stopped", "approval approve": "cannot be done any more"}
 PLAN = {**{name: [] for name in ("dispatch_groups", "names", "kind", "group", "power", "energy", "exceeded")},
         **{name: [0.0] * 4 for name in ("imbalance", "before", "net", "curtailed")}}
 INVERTER = {"modesSupported": "00100084", "rtgMaxW": {"multiplier": 0, "value": 5000}, "type": 4}
@@ -232,3 +238,17 @@ def test_the_pin_of_a_device_is_for_administrators(town: dict[str, Part], role: 
     for values in (document, {**document, "as_device": "norbert"}):
         with pytest.raises(Refused, match="PIN of a device, which is for administrators"):
             do(tom, ALL["resource get"], values)
+
+
+@on_sqlite
+def test_what_is_stopped_elsewhere_and_devices_there_are_not_told_of(town: dict[str, Part]) -> None:
+    tom, nora = Principal("tom", Role.OPERATOR, None), of_the_north(Role.OPERATOR)
+    do(tom, ALL["stop order"], {"vder": "south"})
+    do(nora, ALL["stop order"], {"vder": "north"})
+    do(nora, ALL["resume"], {"vder": "north"})
+    with pytest.raises(Refused, match="north is not stopped; nothing is"):
+        do(nora, ALL["resume"], {"vder": "north"})
+    with pytest.raises(Refused) as refused:
+        do(nora, ALL["trace"], {"device": peers.lfdi(2)})
+    assert refused.value.status == 404
+    assert do(nora, ALL["trace"], {"device": peers.lfdi(1)})
