@@ -137,6 +137,9 @@ def _answered(value: Any) -> bool:
 def confirmed(route: Route, given: dict[str, Any]) -> dict[str, Any]:
     """Return the values without the answer. BadArgument where it asks first and the answer is not yes."""
     found = {name: value for name, value in given.items() if name != YES or not route.operation.confirm}
+    for argument in route.operation.arguments:
+        if argument.required and argument.name not in found and route.operation.confirm:
+            raise BadArgument(argument.name, "a value is needed")  # the question names it
     question = route.operation.question(found)
     if question and not given.get(YES):
         raise BadArgument(YES, f"{question} Add {YES}=true to do it, or {DRY_RUN}=true to try")

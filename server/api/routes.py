@@ -39,6 +39,7 @@ PATHS: Mapping[str, str] = {
     "device respond": "POST /devices/{device}/price-thresholds",
     "device export": "POST /devices/{device}/export",
     "device erase": "POST /devices/{device}/erase",
+    "device import": "POST /device-imports",
     "device trace on": "POST /devices/{device}/trace",
     "device trace off": "DELETE /devices/{device}/trace",
     "trace": "GET /devices/{device}/exchanges",

@@ -15,6 +15,7 @@ from server.units import Lfdi
 
 _ENTRY: dict[str, type] = {"lfdi": str, "pin": int, "name": str, "kind": str, "labels": dict, "manager": str,
                            "profile": str, "category": int}
+COLUMNS = (["lfdi"], [key for key in _ENTRY if key != "lfdi"])  # required and optional
 _TYPE_NAMES = {str: "text", int: "a whole number", dict: "an object"}
 
 
@@ -94,12 +95,12 @@ def entries(file: UploadedFile) -> list[dict[str, Any]]:
 
 
 def _of_csv(text: str, name: str) -> list[dict[str, Any]]:
-    required, *optional = _ENTRY
-    rows = csvlines.table(text, name, [required], optional).rows
-    return [_csv_entry(position, cells) for position, cells in rows]
+    rows = csvlines.table(text, name, *COLUMNS).rows
+    return [of_cells(position, cells) for position, cells in rows]
 
 
-def _csv_entry(position: str, cells: dict[str, str]) -> dict[str, Any]:
+def of_cells(position: str, cells: dict[str, str]) -> dict[str, Any]:
+    """Return a device of the cells of a line. Refused (400) where it is none."""
     entry: dict[str, Any] = {column: cell for column, cell in cells.items() if cell}
     if "lfdi" not in entry:
         raise Refused(400, f"{position}: it has no lfdi")

@@ -5,13 +5,13 @@ from typing import Annotated
 
 from server.devices import exchanges, traces
 from server.devices.traces import ExchangeRow, TraceRow
-from server.operations import personaldata
+from server.operations import devicefiles
 from server.operations.declaration import Arg, DeviceName, Group, Role
 from server.operations.devices import device
 from server.units import Seconds
 
 trace_group = Group("trace")
-GROUPS = (*personaldata.GROUPS, trace_group)
+GROUPS = (*devicefiles.GROUPS, trace_group)
 switches = device.group("trace", "Keep all exchanges of a device for a while; `trace DEVICE` shows them.")
 
 

@@ -13,7 +13,7 @@ from tests.soak.outcome import Outcome, show
 
 ENGINES = ("sqlite", "postgres")
 # The parts of the time that the proofs have in a run of all; they have less work where they are done earlier.
-SHARES = {"kills": 0.42, "fuzz": 0.38, "attackers": 0.1}  # the rest is for the others
+SHARES = {"kills": 0.42, "fuzz": 0.28, "attackers": 0.1, "documented": 0.1}  # the rest is for the others
 
 
 def attempt(name: str, proof: Callable[[], Outcome | list[Outcome]]) -> list[Outcome]:
@@ -67,6 +67,14 @@ def _attackers(minutes: float) -> list[Outcome]:
     return attempt("attackers", lambda: attackers.prove(minutes * 60))
 
 
+def _documented(names: Sequence[str], examples: int, seed: int, minutes: float = float("inf")
+                ) -> list[Outcome]:
+    from tests.soak import documented
+    return [outcome for name in names
+            for outcome in attempt(f"REST as documented, {name}", lambda name=name: documented.prove(
+                name, examples, seed, time.monotonic() + minutes * 60 / len(names)))]
+
+
 def _day(homes: int, hours: float, rate: float) -> list[Outcome]:
     from tests.soak import day
     return attempt("a day", lambda: day.prove(homes, hours, rate))
@@ -89,6 +97,7 @@ def main(context: click.Context, minutes: float, kills: int, cases: int, seed: i
         outcomes += _kills(ENGINES, kills, chosen, minutes * SHARES["kills"])
         outcomes += _attackers(minutes * SHARES["attackers"])
         outcomes += _day(12, 24 if minutes >= 30 else 4, 600)
+        outcomes += _documented(ENGINES, 200, chosen, minutes * SHARES["documented"])
         outcomes += _fuzz(ENGINES, cases, chosen, minutes * SHARES["fuzz"])
         conclude(outcomes)
 
@@ -123,6 +132,18 @@ def fuzz_command(cases: int, only: int | None, batch: int | None, names: tuple[s
     faults = [fault for name in names for fault in proof.replay(name, seed, only, batch, cases)]
     click.echo("\n".join(faults) or "nothing is wrong")
     sys.exit(bool(faults))
+
+
+@main.command("documented")
+@click.option("--examples", default=200, show_default=True, type=click.IntRange(1),
+              help="For each operation.")
+@engines
+@seeds
+def documented_command(examples: int, names: tuple[str, ...], seed: int | None) -> None:
+    """Send REST what schemathesis makes of its OpenAPI document."""
+    chosen = _seed(seed)
+    click.echo(f"seed {chosen}", err=True)
+    conclude(_documented(names, examples, chosen))
 
 
 @main.command("access")

@@ -174,8 +174,17 @@ def roll_due(now: int) -> int:
     return len(AGAIN) + 1
 
 
+def _first_reading() -> int:
+    """Since when there are readings; now where there are none."""
+    found = [sql.row(f"SELECT min({column}) FROM {table}")[0]
+             for table, column in (("reading_set", "start"), ("quarter_hours", "day"))]
+    return min((instant for instant in found if instant is not None), default=clock.now())
+
+
 def roll_between(start: int, end: int) -> int:
-    """Sum up every past interval within [start, end), however late its readings came; return how many."""
+    """Sum up every past interval within [start, end), however late its readings came; return how many. Those
+    of more than a day before all readings have nothing to sum up, and are left out."""
+    start = max(start, _first_reading() - DAY)
     starts = range(-(-start // STEP) * STEP, min(end, clock.now()) - STEP + 1, STEP)
     metered = _Metered()
     for interval_start in starts:

@@ -107,6 +107,10 @@ def test_what_destroys_needs_the_answer(program: Program) -> None:
     assert program.call("DELETE", "/virtual-ders/solar?yes=true") == {"deleted": "solar"}
 
 
+def test_what_the_question_names_is_needed_first(program: Program) -> None:
+    assert program.refused("DELETE", "/devices/one/contract?yes=true")["argument"] == "block"
+
+
 def test_the_audit_log_has_who_and_why(program: Program) -> None:
     program.call("POST", "/virtual-ders", {"name": "solar"}, headers={"Audit-Reason": "as agreed"})
     entry, = audit.entries()

@@ -73,6 +73,7 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("vder capability", "town --horizon 4h", ""),
     ("vder default", "homes opModMaxLimW=90%", ""),
     ("device export", "spare", ""),
+    ("device import", "- --relabel", "lfdi,name\n" + "00" * 20 + ",nobody\n"),
     ("device export-list", "--pins", ""),
     ("device remove", "spare --yes", ""),
     ("device erase", "d3 --dry-run", ""),

@@ -48,6 +48,7 @@ ONE, TWO = f"{peers.lfdi(1)} one", f"{peers.lfdi(2)} two"
 CHANGES = {
     "enrol": (f"{peers.lfdi(9)} --name nine", "device enrol", f"{peers.lfdi(9)} nine"),
     "enrol --from": ("{devices}", "device enrol", "2 devices"),
+    "device import": ("{enrolments}", "device enrol", "1 devices"),
     "device rate": ("one --max-injection 4kW", "device rate", ONE),
     "device update": ("one --profile csip", "device update", ONE),
     "device configure": ("one --locale en-IE", "device configure", ONE),
@@ -318,6 +319,7 @@ def run(request: pytest.FixtureRequest, peer: Any, tmp_path: Path) -> Typed:
     (tmp_path / "devices.json").write_text(
         json.dumps([{"lfdi": peers.lfdi(8), "pin": 123455}, {"lfdi": peers.lfdi(9)}])
     )
+    (tmp_path / "enrolments.csv").write_text(f"lfdi,name\n{peers.lfdi(9)},nine\n{peers.lfdi(1)},one\n")
     (tmp_path / "members.csv").write_text("device,kind\none,pv\ntwo,\n")
     (tmp_path / "bills.csv").write_text(
         "device,start,end,currency,bill,value\none,2025-05-01,2025-06-01,EUR,48.20,250\n")
@@ -391,6 +393,7 @@ def filled(words: str, folder: Path) -> str:
     order, plan = DispatchOrder.get(DispatchOrder.quantity == "limit").id, Plan.get().id
     return words.format(
         devices=folder / "devices.json",
+        enrolments=folder / "enrolments.csv",
         members=folder / "members.csv",
         contracts=folder / "contracts.csv",
         bills=folder / "bills.csv",
