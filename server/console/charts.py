@@ -41,7 +41,7 @@ def local(seconds: float) -> str:
 
 def of_figure(id: str, title: str, figure: Any, *, summary: str, columns: Sequence[str],
               rows: Sequence[Sequence[str]], height: int = 320) -> PageChart:
-    """Return a chart of a plotly figure, or of `data` and `layout`."""
+    """Return a chart of a plotly figure, or of the mapping of `data` and `layout` that one is in JSON."""
     if hasattr(figure, "to_json"):
         text = figure.to_json()
     else:
@@ -56,21 +56,26 @@ def of_series(id: str, title: str, start: int, step_s: int, series: Mapping[str,
               now: int | None = None, height: int = 320) -> PageChart:
     """Return a chart of series over time: each holds for its step. `styles` are attributes of plotly for the
     lines of a name; `now` is marked."""
-    import plotly.graph_objects as go  # which takes longer than the rest of the page
     times = [start + index * step_s for index in range(max(map(len, series.values()), default=0) + 1)]
-    figure = go.Figure(layout=layout(unit))
+    texts, data = [local(time) for time in times], []
     for name, values in series.items():
-        held = [*values, *values[-1:]]
-        line = {"shape": "hv", "width": 2, **(styles or {}).get(name, {}).get("line", {})}
-        rest = {key: value for key, value in (styles or {}).get(name, {}).items() if key != "line"}
-        figure.add_scatter(x=[local(time) for time in times[:len(held)]], y=held, name=name, mode="lines",
-                           line=line, hovertemplate="%{y:.4s}" + unit, **rest)
-    if now is not None and times and times[0] <= now <= times[-1]:
-        figure.add_vline(x=local(now), line_dash="dot", line_width=1)
+        held, style = [*values, *values[-1:]], (styles or {}).get(name, {})
+        data.append({
+            "type": "scatter", "x": texts[:len(held)], "y": held, "name": name, "mode": "lines",
+            "hovertemplate": f"%{{y:.4s}}{unit}", **style,
+            "line": {"shape": "hv", "width": 2, **style.get("line", {})}})
+    marks = [line_at(now)] if now is not None and times and times[0] <= now <= times[-1] else []
+    figure = {"data": data, "layout": layout(unit, shapes=marks)}
     columns = [[cells.NOTHING if value is None else cells.number(value, unit) for value in values]
                for values in series.values()]
     rows = list(zip_longest(map(cells.instant, times[:-1]), *columns, fillvalue=cells.NOTHING))
     return of_figure(id, title, figure, summary=summary, columns=("Time", *series), rows=rows, height=height)
+
+
+def line_at(instant: float) -> dict[str, Any]:
+    """Return the shape that marks an instant."""
+    return {"type": "line", "xref": "x", "yref": "paper", "x0": local(instant), "x1": local(instant), "y0": 0,
+            "y1": 1, "line": {"dash": "dot", "width": 1}}
 
 
 def layout(unit: str = "", **more: Any) -> dict[str, Any]:

@@ -17,7 +17,8 @@ pytestmark = pytest.mark.flow
 
 
 def environment() -> dict[str, str]:
-    return {"PYTHONPATH": str(ROOT), "COUNTERPOISE_PORT": str(free_port())}
+    return {"PYTHONPATH": str(ROOT), "COUNTERPOISE_PORT": str(free_port()),
+            "COUNTERPOISE_CONSOLE_PORT": str(free_port())}
 
 
 def demo(folder: Path, *words: str) -> Process:

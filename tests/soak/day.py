@@ -35,6 +35,7 @@ def prove(homes: int, hours: float, rate: float = RATE) -> Outcome:
         folder = Path(name)
         files = {"CERTIFICATE": "server.pem", "KEY": "server.key", "CLIENT_CA": "ca.pem"}
         environment = {"PYTHONPATH": str(ROOT), "COUNTERPOISE_PORT": str(free_port()),
+                       "COUNTERPOISE_CONSOLE_PORT": str(free_port()),
                        "OPENBLAS_NUM_THREADS": "1",
                        **{f"COUNTERPOISE_{key}": str(folder / "certs/dev" / file) for key,
                           file in files.items()}}

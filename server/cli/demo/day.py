@@ -11,6 +11,7 @@ from rich.live import Live
 
 from clients.simulation.processpool import ProcessPool
 from server import clock, worker
+from server.api import startup
 from server.cli.demo import processes, setup, view
 from server.cli.demo.feeder import Feeders
 from server.config import settings
@@ -27,12 +28,14 @@ def live(homes: int, seed: int, start: int, rate: float | None, hours: float, st
     The clock runs `rate` times as fast as real time (None: in steps, as fast as possible). With `stay` it
     goes on after the report until it is interrupted.
     """
-    processes.check_port()
+    processes.check_ports()
     intervals = round(hours * 3600 / STEP)
     with setup.alone():
         feeders = Feeders.of(setup.prepare(homes, seed, start, start - WARM_UP_S, rate))
         with processes.server(worker=rate is not None):
             click.echo(view.farewell(setup.CERTS, settings.port, setup.DATABASE))
+            if startup.has_console():
+                click.echo(f"The console, for anybody here: {', '.join(startup.urls())}/console/\n")
             with _shown(feeders) as show:
                 if rate is None:
                     _in_steps(feeders, intervals, show)

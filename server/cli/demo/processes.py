@@ -17,26 +17,36 @@ import click
 
 from clients.simulation import processpool, scenario, totals
 from server import clock
-from server.cli import common, run
+from server.api import startup
+from server.cli import common, console, run
 from server.cli.demo.setup import PROCESSES, Scenario
 from server.config import checks, settings
+from server.operators import users
+from server.operators.roles import Role
 
+GUEST = "guest"  # who may look without a password, on this machine alone
 TIMEOUT_S = 20.0  # for a process to start, or to end
 Process = subprocess.Popen[str]
 
 
-def check_port() -> None:
-    """Raise ClickException where the port of the settings is in use."""
+def check_ports() -> None:
+    """Raise ClickException where a port of the settings is in use."""
+    _check_port("port", settings.host, settings.port)
+    if startup.has_console():
+        _check_port("console_port", settings.console_host, settings.console_port)
+
+
+def _check_port(setting: str, hosts: str, port: int) -> None:
     try:
-        for host in checks.addresses(settings.host):
+        for host in checks.addresses(hosts):
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             with socket.socket(family) as sock:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                sock.bind((host, settings.port))
+                sock.bind((host, port))
     except OSError as error:
         raise click.ClickException(
-            f"port {settings.port} of {settings.host} cannot be used ({error.strerror}); "
-            "choose another: counterpoise --set port=9443 demo"
+            f"port {port} of {hosts} cannot be used ({error.strerror}); "
+            f"choose another: counterpoise --set {setting}={port % 50_000 + 1000} demo"
         ) from None
 
 
@@ -53,10 +63,16 @@ def client_arguments() -> list[str]:
 
 @contextmanager
 def server(worker: bool) -> Iterator[None]:
-    """Run the device interface, and with `worker` its worker, until the block ends."""
+    """Run the device interface, the console where it is installed, and with `worker` the worker, until the
+    block ends."""
+    if startup.has_console():
+        settings.console_tls, settings.console_guest, settings.console_workers = False, GUEST, 1
     environment = run.prepare()
     common.open_database()
     commands = [run.gunicorn(), *([[sys.executable, "-m", "server", "work"]] if worker else [])]
+    if startup.has_console():
+        users.create(GUEST, Role.VIEWER)
+        commands.append(console.gunicorn())
     with running(commands, env=environment) as processes:
         _wait(processes)
         yield

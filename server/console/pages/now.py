@@ -125,8 +125,7 @@ def timeline(events: Sequence[Mapping[str, Any]]) -> PageChart:
     layout = charts.layout(
         barmode="overlay", hovermode="closest", xaxis={"type": "date"},
         yaxis={"automargin": True, "type": "category"},
-        shapes=[{"type": "line", "xref": "x", "yref": "paper", "x0": charts.local(now),
-                 "x1": charts.local(now), "y0": 0, "y1": 1, "line": {"dash": "dot", "width": 1}}])
+        shapes=[charts.line_at(now)])
     rows = [[event["what"], event["vder"], cells.instant(event["start"]), cells.instant(event["end"]),
              str(event["status"])] for event in events]
     return charts.of_figure(
