@@ -51,7 +51,8 @@ PAGES = (
     "back-up",
 )
 # `move` would need a PostgreSQL, an archive old entries
-ENDLESS = re.compile(r"counterpoise (serve|work|move|console)\b|.* --follow|.* audit verify .*(archive|audit-0)")
+ENDLESS = re.compile(
+    r"counterpoise (serve|work|move|console)\b|.* --follow|.* audit verify .*(archive|audit-0)")
 BATTERY = {"modesSupported": "00D00084", "rtgMaxW": {"multiplier": 0, "value": 5000}, "type": 80,
            "rtgMaxWh": {"multiplier": 0, "value": 10_000}}
 ELM_12, ELM_14 = "3E4F45AB31EDFE5B67E343E5E4562E31984E23E5", "7C6B5A49382716050F1E2D3C4B5A69788796A5B4"

@@ -1,7 +1,7 @@
 """An operation, run in the name of who has signed in, by the way that the REST interface has."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -9,6 +9,8 @@ from server.api import lists, values
 from server.api.routes import routes
 from server.console import identity
 from server.errors import Refused
+from server.models.pages import Pages
+from server.operations import resulttypes
 from server.operations.declaration import Operation
 from server.operators import authorisation
 
@@ -49,28 +51,24 @@ def run(name: str, given: Mapping[str, Any] = NO_VALUES, reason: str = "") -> An
 
 
 class ListedPage(NamedTuple):
-    """A page of a list: its rows, the declared type of one, and the cursor of the next page, "" for none."""
+    """A page of a list: its rows, the declared type of one, and the cursor of the next page, "" for none.
+    `sorts` are the keys by which the list can be sorted; None: all."""
     rows: list[Mapping[str, Any]]
     declared: Any
     following: str
+    sorts: Collection[str] | None
 
 
 def page(name: str, given: Mapping[str, Any] = NO_VALUES, *, limit: int = 50, cursor: str = "",
-         arranged: Callable[[list[Any]], list[Any]] | None = None) -> ListedPage:
-    """Run an operation that lists, and return a page of the list. `arranged` sorts a list that is not read by
-    a key."""
+         sort: str = "") -> ListedPage:
+    """Run an operation that lists, and return a page of the list, sorted as the REST interface has it."""
     with allowed(name, given) as operation:
         result = operation.run(given)
-        if arranged is not None and isinstance(result, list):
-            result = arranged(result)
-        found = lists.as_json(result, operation.result, lists.AskedPage(limit=limit, cursor=cursor))
+        asked = lists.page_of({lists.SORT: [sort]}, limit=limit, cursor=cursor)
+        found = lists.as_json(result, operation.result, asked)
         rows = values.from_json(found["items"], operation.result)
-    return ListedPage(rows, _row_type(operation.result, rows), found["next"] or "")
-
-
-def _row_type(declared: Any, rows: Any) -> Any:
-    from server.operations import resulttypes
-    return resulttypes.item(declared, rows)
+    return ListedPage(rows, resulttypes.item(operation.result, rows), found["next"] or "",
+                      result.sorts if isinstance(result, Pages) else None)
 
 
 def attempt(name: str, given: Mapping[str, Any] = NO_VALUES) -> Any:

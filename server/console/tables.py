@@ -13,11 +13,9 @@ from urllib.parse import urlencode
 from flask import request
 from werkzeug.datastructures import MultiDict
 
-from server.api import lists
 from server.console import cells, fieldvalues, forms, running
 from server.console.cells import Cell, ListColumn
 from server.errors import Refused
-from server.models.pages import Pages
 
 ROWS = 50
 Link = Callable[[Mapping[str, Any]], str]
@@ -57,7 +55,7 @@ def of_operation(name: str, given: Mapping[str, Any] | None = None, *, caption: 
         table.filters = form if list(form) else None
     try:
         page = running.page(name, {**fieldvalues.read(operation, asked), **fixed}, limit=rows, cursor=cursor,
-                            arranged=_sorting(sort))
+                            sort=sort)
     except Refused as refused:
         if table.filters is not None:
             table.filters.refuse(refused)
@@ -68,25 +66,10 @@ def of_operation(name: str, given: Mapping[str, Any] | None = None, *, caption: 
     table.raw = page.rows
     table.next = _href(id, cursor=page.following) if page.following else ""
     table.first = _href(id, cursor="") if cursor else ""
-    if not lists.is_declared(operation.result, Pages):
-        table.sort_links = {column.key: _href(id, sort=f"-{column.key}" if sort == column.key else column.key,
-                                              cursor="") for column in table.columns}
+    table.sort_links = {
+        column.key: _href(id, sort=f"-{column.key}" if sort == column.key else column.key, cursor="")
+        for column in table.columns if page.sorts is None or column.key in page.sorts}
     return table
-
-
-def _sorting(sort: str) -> Callable[[list[Any]], list[Any]] | None:
-    """How the rows of a list that is not read by a key are sorted; None: as they are."""
-    key = sort.removeprefix("-")
-    if not key:
-        return None
-    return lambda items: sorted(items, key=lambda item: _rank(item.get(key)), reverse=sort.startswith("-"))
-
-
-def _rank(value: Any) -> tuple[int, float, str]:
-    """The place of a value of any type: numbers, then texts, then nothing."""
-    if isinstance(value, (int, float)):
-        return 0, value, ""
-    return (2, 0, "") if value is None else (1, 0, str(value).casefold())
 
 
 def _row(item: Mapping[str, Any], columns: Sequence[ListColumn], declared: Any,

@@ -3,12 +3,16 @@ from __future__ import annotations
 
 import html
 import re
+from typing import Any
 
 import pytest
 
+from server.api import access
 from server.console import tables
 from server.console.pages import virtualders as page_of_vders
+from server.devices import enrolment
 from server.grid.groups import virtualders
+from tests import peers
 from tests.conftest import on_sqlite
 from tests.server.console.conftest import Person, text
 
@@ -42,6 +46,18 @@ def test_a_filter_is_an_argument_of_the_operation(admin: Person) -> None:
     assert "not between" in text(admin.see("/console/devices?device-list-limit=0"))
 
 
-def test_numbers_are_sorted_as_numbers(admin: Person) -> None:
-    found = sorted([{"a": 10}, {"a": 9}, {"a": None}, {"a": "x"}], key=lambda item: tables._rank(item["a"]))
-    assert [item["a"] for item in found] == [9, 10, "x", None]
+def test_the_database_sorts_a_long_list(admin: Person) -> None:
+    for number, name in enumerate(("berta", "anton", "carla")):
+        enrolment.enrol(peers.lfdi(number), name=name)
+    found = tables_of(admin, "name"), tables_of(admin, "-name")
+    assert found == (["anton", "berta", "carla"], ["carla", "berta", "anton"])
+
+
+def tables_of(admin: Person, sort: str) -> list[str]:
+    """Return the names of devices as a table has them that is sorted so."""
+    cookie = {"Cookie": f"{access.cookie_name()}={admin.cookie}"}
+    application: Any = admin.client.application
+    with application.test_request_context(f"/console/x?devices-sort={sort}", headers=cookie):
+        table = tables.of_operation("device list", caption="Devices", id="devices", columns=("name",))
+    assert "name" in table.sort_links
+    return [row[0].text for row in table.rows]
