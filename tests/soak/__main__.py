@@ -75,6 +75,11 @@ def _documented(names: Sequence[str], examples: int, seed: int, minutes: float =
                 name, examples, seed, time.monotonic() + minutes * 60 / len(names)))]
 
 
+def _pages(devices: int) -> list[Outcome]:
+    from tests.soak import consolepages
+    return attempt("pages of the console", lambda: consolepages.prove(devices))
+
+
 def _day(homes: int, hours: float, rate: float) -> list[Outcome]:
     from tests.soak import day
     return attempt("a day", lambda: day.prove(homes, hours, rate))
@@ -96,6 +101,7 @@ def main(context: click.Context, minutes: float, kills: int, cases: int, seed: i
         outcomes = _access(ENGINES) + _access(ENGINES, tls=True)
         outcomes += _kills(ENGINES, kills, chosen, minutes * SHARES["kills"])
         outcomes += _attackers(minutes * SHARES["attackers"])
+        outcomes += _pages(100_000)
         outcomes += _day(12, 24 if minutes >= 30 else 4, 600)
         outcomes += _documented(ENGINES, 200, chosen, minutes * SHARES["documented"])
         outcomes += _fuzz(ENGINES, cases, chosen, minutes * SHARES["fuzz"])
@@ -160,6 +166,13 @@ def access_command(names: tuple[str, ...], tls: bool) -> None:
 def attackers_command(minutes: float) -> None:
     """Attack slowly, idly and without end, while honest clients poll."""
     conclude(_attackers(minutes))
+
+
+@main.command("pages")
+@click.option("--devices", default=100_000, show_default=True, type=click.IntRange(1000))
+def pages_command(devices: int) -> None:
+    """Open every page of the console with many devices; none takes more than a second."""
+    conclude(_pages(devices))
 
 
 @main.command("day")

@@ -104,7 +104,10 @@
     const kinds = new Set(parts.flatMap((part) => part.dataset.live.split(" ").filter(Boolean)));
     if (!kinds.size || !root.dataset.stream) return;
     const stream = new EventSource(root.dataset.stream);
-    for (const kind of kinds) stream.addEventListener(kind, soon);
+    stream.addEventListener("reset", soon);  // some changes were missed
+    stream.addEventListener("message", (event) => {
+      if (kinds.has(JSON.parse(event.data).kind)) soon();
+    });
   };
 
   // --- parts that take longer, which come after the page ---
