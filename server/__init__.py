@@ -3,11 +3,11 @@
 Read it from the bottom up, the way imports go: `drivers`, `systemclock` and `clock`, `errors`, `units`,
 `currencies`, `differences`, `actors`, `quantitytexts`, `durationtexts`, `config`; `logs`; `models` (the
 tables); `scopes` (what of them is visible), `backups` (copies of all), `alarmkinds`, `alarmfindings`,
-`alarms`, `diskspace`, `timekeeping`; `resources` (what a resource of the standard is and how it is kept);
-`statechanges`, `audit` and `auditarchive`, `devices`, `notifications`, `functionsets`; `grid` (the DERMS);
-`monitoring` (what is wrong, and who is told); `operators` (users); `operations` (what operators can do);
-`worker`; and at the top, side by side, `protocol` (the device interface), `api` (REST for operators) with
-`console` (its pages), and `cli` (their commands).
+`alarms`, `diskspace`, `sidethreads`, `timekeeping`; `resources` (what a resource of the standard is and how
+it is kept); `statechanges`, `audit` and `auditarchive`, `devices`, `notifications`, `functionsets`; `grid`
+(the DERMS); `monitoring` (what is wrong, and who is told); `operators` (users); `operations` (what operators
+can do); `worker`; and at the top, side by side, `protocol` (the device interface), `api` (REST for operators)
+with `console` (its pages), and `cli` (their commands).
 """
 from __future__ import annotations
 

@@ -72,6 +72,9 @@ KINDS = {
         Severity.CRITICAL,
         "Correct the settings alarm_mail and those after it, or the server that they name. Alarms are in "
         "`counterpoise alarm list` alone meanwhile.", told=False),
+    "webhook": AlarmKind(
+        Severity.WARNING,
+        "Look at `counterpoise webhook show`, mend the receiver, then `counterpoise webhook test`."),
     "clock": AlarmKind(
         Severity.CRITICAL,
         "Correct the clock of the machine, or run `counterpoise clock accept` there if it is right now."),

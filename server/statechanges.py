@@ -9,6 +9,7 @@ the newest.
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from server import scopes
@@ -70,6 +71,12 @@ def after(position: int, most: int) -> list[ChangeRow]:
     rows = sql.rows(f"SELECT {', '.join(ChangeRow._fields)} FROM state_change WHERE position > ? "
                     "ORDER BY position LIMIT ?", position, most)
     return [ChangeRow._make((*values, json.loads(data))) for *values, data in rows]
+
+
+def document(row: ChangeRow) -> dict[str, Any]:
+    """Return a change as programs are told it. Pure."""
+    at = datetime.fromtimestamp(row.at, UTC).isoformat().replace("+00:00", "Z")
+    return {"at": at, "kind": row.kind, "subject": row.subject, "change": row.change, **row.data}
 
 
 def sees(audience: str) -> bool:

@@ -27,7 +27,7 @@ from server.grid.series import measurements, readingsums
 from server.models import check_schema, discard_connection, inuse
 from server.models.diskfull import is_disk_full
 from server.models.unavailable import DATABASE_ERRORS, LoginRefused, reason, verb
-from server.monitoring import conditions, notices, outages, presence, telling
+from server.monitoring import conditions, hookdelivery, notices, outages, presence, telling
 from server.notifications import service
 from server.resources import readingdays, refresh, retention
 
@@ -150,6 +150,7 @@ def run_once(open_database: Callable[[], None]) -> None:
     turn()
     perform("delivering notifications", deliver_due)
     perform("telling of alarms", notices.deliver_due)
+    perform("telling webhooks", hookdelivery.deliver_due)
     perform("removing what is old", purge)
 
 

@@ -11,7 +11,6 @@ import secrets
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from server import statechanges
-from server.api import values
 from server.models import KeyValue
 from server.statechanges import ChangeRow
 
@@ -50,9 +49,7 @@ def position_of(text: str, key: bytes) -> int | None:
 
 def message(row: ChangeRow, key: bytes) -> bytes:
     """Return a change as a message. Pure."""
-    document = {"at": values.instant_text(row.at), "kind": row.kind, "subject": row.subject,
-                "change": row.change, **row.data}
-    return _block(id_of(row.position, key), json.dumps(document, ensure_ascii=False))
+    return _block(id_of(row.position, key), json.dumps(statechanges.document(row), ensure_ascii=False))
 
 
 def beat(position: int, key: bytes) -> bytes:

@@ -119,7 +119,7 @@ def _parsed_number(argument: Argument, text: str) -> float:
 
 
 def _number(argument: Argument, value: Any) -> float:
-    if isinstance(value, (int, float)) and (argument.kind is float or value == int(value)):
+    if isinstance(value, int) or isinstance(value, float) and (argument.kind is float or value.is_integer()):
         try:
             return int(value) if argument.kind is int else float(value)
         except OverflowError:

@@ -53,6 +53,7 @@ SUMMARIES: Mapping[str, str] = {
     "user": "Who uses the operator interface, and may do what.",
     "token": "What programs show in place of a password.",
     "setting": "The settings in force of the server that is asked.",
+    "webhook": "Programs that are told of what changes.",
     "clock": "Whether the clock of this machine is trusted.",
     "audit": "Every change by an operator: who, what, before, after, why.",
     "reindex": "Rebuild every derived row and body.",

@@ -44,6 +44,13 @@ DECLARATIONS = (
                  "one", why="a fault of a network raises many alarms within minutes"),
     Setting(name="alarm_retry_hours", group=ALARMS, default=24, unit="h", least=1, most=8760,
             help="how long a mail or a post is tried that is not taken"),
+    Setting(name="webhook_retry_hours", group=ALARMS, default=24, unit="h", least=1, most=48,
+            help="how long a webhook (`counterpoise webhook list`) is tried that takes nothing",
+            why="changes are kept for two days"),
+    Setting(name="webhook_networks", group=ALARMS, default="", unit="addresses", check=checks.NETWORKS,
+            help="networks of this machine, its link or its cloud that webhooks may be in all the same, and "
+                 "where they need no https",
+            why="who may add a webhook shall not reach services of this machine by it"),
     Setting(name="alarm_mail_to", group=ALARMS, default="", unit="addresses", check=checks.MAIL,
             help="addresses, separated by commas, to which alarms are sent by mail; empty: none"),
     Setting(name="alarm_mail_from", group=ALARMS, default="", unit="address", check=checks.MAIL,

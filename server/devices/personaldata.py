@@ -26,6 +26,7 @@ from server.models import (AlarmNotice, AlarmRecord, Approval, Audience, AuditEn
                            ResponseRecord, Series, Share, SignInFailure, StateChange, Subscription, Table,
                            ThermalParameters, VirtualDER, tables, vder_audience)
 from server.models.requests import KeyedRequest, OperatorJob
+from server.models.webhooks import Webhook
 from server.resources import sql, store
 from server.units import Instant, Lfdi
 
@@ -166,6 +167,7 @@ WITHOUT: dict[type[Table], str] = {
     OperatorSession: "of these",
     Approval: "of what operators asked for on virtual DERs",
     PowerLimit: "of virtual DERs",
+    Webhook: "of receivers that operators name",
     BalanceLimit: "of virtual DERs",
     SignInFailure: "of attempts to be one of these, by hashes of names and addresses",
     ErasedMember: "of devices that were erased, by names that nothing leads back from",

@@ -1,15 +1,15 @@
 """The tables, and the connection to the database.
 
-Read `base` (what every table has), `documents` (resources, readings, responses), `devices`, `groups`
-(virtual DERs), `orders`, `contracts` (of businesses), `envelopes` (limits of connection points), `feeders`
-(as the map shows them), `fleet` (what is known of members), `series` (signals, measurements), `plans`,
-`subscriptions` (and what is due to them), `files` (that devices load), `exchanges` (with devices),
-`operators` (who uses the operator interface), `requests` (of theirs that are not done twice), `alarms`,
-`changes` (of state, for streams and webhooks) and `auditlog`; `pages` reads long lists; `statements` tells
-those that are wrong; `diskfull` and `unavailable` tell the errors of a full disk, and of a database that
-does not answer, from others; `postgres` does not wait for a frozen PostgreSQL, and keeps nothing in a
-session where a pooler lends it; `inuse` and `turns` are locks beside SQLite, whose transactions
-`groupcommit` has on the disk before they are answered.
+Read `base` (what every table has), `documents` (resources, readings, responses), `devices`, `groups` (virtual
+DERs), `orders`, `contracts` (of businesses), `envelopes` (limits of connection points), `feeders` (as the map
+shows them), `fleet` (what is known of members), `series` (signals, measurements), `plans`, `subscriptions`
+(and what is due to them), `files` (that devices load), `exchanges` (with devices), `operators` (who uses the
+operator interface), `requests` (of theirs that are not done twice), `alarms`, `changes` (of state, for
+streams and `webhooks`) and `auditlog`; `pages` reads long lists; `statements` tells those that are wrong;
+`diskfull` and `unavailable` tell the errors of a full disk, and of a database that does not answer, from
+others; `postgres` does not wait for a frozen PostgreSQL, and keeps nothing in a session where a pooler lends
+it; `inuse` and `turns` are locks beside SQLite, whose transactions `groupcommit` has on the disk before they
+are answered.
 `Document` holds what was submitted and what is served, by href. Most other tables can be rebuilt from it;
 readings, orders, signals, plans and what operators set are the truth themselves.
 """
@@ -51,6 +51,7 @@ from server.models.requests import KeyedRequest, OperatorJob
 from server.models.series import Measurement, QuarterHours, Series
 from server.models.subscriptions import ResourceChange, Subscription
 from server.models.unavailable import DATABASE_ERRORS
+from server.models.webhooks import Webhook
 
 T = TypeVar("T")
 MIGRATIONS = runner.DIRECTORY
@@ -225,8 +226,8 @@ __all__ = [
     "Measurement", "Membership", "MembershipChange", "MembershipWork", "Meter", "NOBODY",
     "OperatorJob", "OperatorSession",
     "OperatorToken", "OperatorUser", "Participation", "Plan", "PointEnvelope", "PowerLimit", "QuarterHours",
-    "Rate", "RatingOverride", "Reading", "ReadingSet", "ResourceChange", "ResponseRecord", "Series",
-    "Share", "SignInFailure", "StateChange", "Subscription", "Table", "ThermalParameters", "ThermalState",
-    "VirtualDER", "among", "check_schema", "chunked", "connect", "db", "discard_connection",
+    "Rate", "RatingOverride", "Reading", "ReadingSet", "ResourceChange", "ResponseRecord", "Series", "Share",
+    "SignInFailure", "StateChange", "Subscription", "Table", "ThermalParameters", "ThermalState",
+    "VirtualDER", "Webhook", "among", "check_schema", "chunked", "connect", "db", "discard_connection",
     "first_statement", "hold_open", "is_postgres", "migrate", "open_database", "pending", "tables",
     "vder_audience", "vder_of_audience"]

@@ -68,6 +68,8 @@ CONDITIONS = (
               what="the database did not answer the worker for so long"),
     Condition(kind="undelivered", thresholds=("alarm_undelivered_s",),
               what="the receiver of a device's notifications does not take them"),
+    Condition(kind="webhook", thresholds=("alarm_undelivered_s", "webhook_retry_hours"),
+              what="a webhook does not take what it is told"),
     Condition(kind="notices", thresholds=("alarm_undelivered_s",),
               what="mails of alarms, or posts to the webhook, are not taken"),
 )

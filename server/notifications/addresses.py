@@ -97,6 +97,12 @@ def fault(address: str, own_address: str) -> str:
             "allows (the setting notification_networks)")
 
 
+def special(address: str) -> str:
+    """Return the network of this machine, its link or its cloud that an address is in; "" for none."""
+    plain = _plain(address)
+    return next((str(network) for network in _SPECIAL if _within(plain, network)), "")
+
+
 def name_fault(host: str) -> str:
     """Return why a name cannot be a receiver's, before it is resolved; "" if it may be one."""
     labels = host.rstrip(".").lower().split(".")

@@ -6,13 +6,13 @@ The command line is made from these declarations. Read `declaration` first, then
 `devices`, `virtualders`, `maps`, `controls`, `dispatch`, `stops`, `drevents`, `messages`, `tariffs`,
 `reservations`, `signals`, `envelopes`, `forecasts`, `plans`, `participation`, `contracts`, `readings`,
 `files`, `bills`, `prepayments`, `mirrors`, `resources`, `subscriptions`, `pollrates`, `reports`, `alarms`,
-`clockcheck`, `certificates`, `users`, `approvals`, `serversettings`, `auditlog` and `maintenance` declares
-the operations on one kind of thing and calls the packages below (`devicereports`, `personaldata` and
+`clockcheck`, `certificates`, `users`, `approvals`, `webhooks`, `serversettings`, `auditlog` and `maintenance`
+declares the operations on one kind of thing and calls the packages below (`devicereports`, `personaldata` and
 `traces` more of those on devices, `rulematches` of those on virtual DERs). `textfiles` reads files as text,
-`seriesinput` those of time series, `enrolmentfiles` those of devices, which `bulkenrolment` and
-`devicefiles` enrol, `elementvalues` the values of elements as people write them (`timetexts` their times),
-`orderedpower` how much some order, `progress` tells interfaces how far long work is, `trials` are dry runs,
-`resulttypes` what the declared type of a result says of a value in it.
+`seriesinput` those of time series, `enrolmentfiles` those of devices, which `bulkenrolment` and `devicefiles`
+enrol, `elementvalues` the values of elements as people write them (`timetexts` their times), `orderedpower`
+how much some order, `progress` tells interfaces how far long work is, `trials` are dry runs, `resulttypes`
+what the declared type of a result says of a value in it.
 """
 from __future__ import annotations
 
@@ -63,6 +63,7 @@ MODULES = {
     "user": "users",
     "token": "users",
     "setting": "serversettings",
+    "webhook": "webhooks",
     "clock": "clockcheck",
     "audit": "auditlog",
     "reindex": "maintenance",

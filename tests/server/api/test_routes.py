@@ -21,7 +21,8 @@ from tests.server.api.conftest import TOKEN, Program
 from tests.server.cli import test_trail
 
 street = test_trail.run
-BY_CHANCE = {"pin", "mrid", "xml", "html", "solver_s", "requested_by", "token", "time"}  # other each time
+BY_CHANCE = {"pin", "mrid", "xml", "html", "solver_s", "requested_by", "token", "secret",
+             "time"}  # other each time
 LINES = {"audit export"}  # prints an object a line
 
 

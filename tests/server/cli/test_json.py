@@ -22,6 +22,7 @@ from server.models import Device
 from tests import peers
 from tests.conftest import NOON
 from tests.server.grid.conftest import Home
+from tests.server.monitoring.receivers import Webhook, serving
 from tests.typedresults import mismatches
 
 ROOT = Path(__file__).parents[3]
@@ -211,6 +212,11 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("report bill", "homes", ""),
     ("mirror list", "", ""),
     ("mirror remove", "/mup/1 --yes", ""),
+    ("webhook add", "desk {hook} --kind alarm --kind order", ""),
+    ("webhook list", "", ""),
+    ("webhook show", "desk", ""),
+    ("webhook test", "desk", ""),
+    ("webhook remove", "desk --yes", ""),
     ("alarm list", "", ""),
     ("device trace on", "d1 --for 15min --bodies", ""),
     ("device trace off", "d1", ""),
@@ -251,7 +257,7 @@ def test_every_command_with_json_is_among_them() -> None:
 
 
 @pytest.fixture
-def environment(server: None, peer: Any, tmp_path: Path) -> dict[str, str]:
+def environment(server: None, peer: Any, tmp_path: Path) -> Iterator[dict[str, str]]:
     """A battery, a charger with a car and a thermostat; the environment in which commands find it."""
     homes = [
         Home(
@@ -293,10 +299,13 @@ def environment(server: None, peer: Any, tmp_path: Path) -> dict[str, str]:
     (tmp_path / "bills.csv").write_text(
         "device,start,end,bill,value,charge\nd1,2025-05-01,2025-06-01,48.2,250,40\n")
     alarms.raise_alarm("quota", "device 1", "101 responses to one event, 100 are allowed")
-    return {**os.environ, "COUNTERPOISE_DATABASE": settings.database, "COUNTERPOISE_CLOCK": clock.spec(),
-            "COUNTERPOISE_CLIENT_CA": f"{tmp_path}/certs/ca.pem",
-            "COUNTERPOISE_CERTIFICATE_AUTHORITY": f"{tmp_path}/certs",
-            "OPENBLAS_NUM_THREADS": "1"}
+    receiver = Webhook()
+    with serving(receiver):
+        yield {**os.environ, "COUNTERPOISE_DATABASE": settings.database, "COUNTERPOISE_CLOCK": clock.spec(),
+               "COUNTERPOISE_CLIENT_CA": f"{tmp_path}/certs/ca.pem",
+               "COUNTERPOISE_CERTIFICATE_AUTHORITY": f"{tmp_path}/certs",
+               "OPENBLAS_NUM_THREADS": "1",
+               "COUNTERPOISE_WEBHOOK_NETWORKS": "127.0.0.0/8", "HOOK": receiver.url}
 
 
 def parse(command: str, text: str) -> Any:
@@ -326,7 +335,7 @@ def test_every_command_prints_json_of_its_type_and_nothing_else(
             words = [
                 *WHO.get(command, ()),
                 *command.split(),
-                *arguments.format(tmp=tmp_path, lfdi=peers.lfdi(9)).split(),
+                *arguments.format(tmp=tmp_path, lfdi=peers.lfdi(9), hook=environment["HOOK"]).split(),
                 "--json",
             ]
             ran = answer(process, words, stdin)

@@ -34,6 +34,7 @@ from server.grid.fleet import contracts, feeders, participation, publishedfiles
 from server.grid.groups import virtualders
 from server.grid.series import signals
 from server.models import AlarmRecord, Approval, AuditEntry, DispatchOrder, Plan, VirtualDER
+from server.monitoring import changehooks, hookposts
 from server.operations.declaration import Operation, Role
 from server.operators import local, tokens, users
 from server.resources import filecontents, store
@@ -142,6 +143,8 @@ CHANGES = {
     "user remove": ("kate --yes", "user remove", "kate"),
     "token create": ("kate market", "token create", "kate market"),
     "token revoke": ("kate desk --yes", "token revoke", "kate desk"),
+    "webhook add": ("market https://hooks.example.org/", "webhook add", "market"),
+    "webhook remove": ("desk --yes", "webhook remove", "desk"),
     "poll-rate": ("60", "rate set", "poll"),
     "post-rate": ("60 --device one", "rate set", "post"),
 }
@@ -195,6 +198,9 @@ LOOKS = {
     "user list": "",
     "user show": "kate",
     "token list": "",
+    "webhook list": "",
+    "webhook show": "desk",
+    "webhook test": "desk",
     "clock show": "",
     "readings": "one",
     "audit tail": "",
@@ -314,6 +320,8 @@ def run(request: pytest.FixtureRequest, peer: Any, tmp_path: Path) -> Typed:
     settings.certificate_authority = str(tmp_path / "certs")
     settings.client_ca = str(tmp_path / "certs/ca.pem")
     (tmp_path / "feeders.json").write_text(json.dumps(FEEDER))
+    changehooks.add("desk", "https://hooks.example.org/", [], "")
+    request.getfixturevalue("monkeypatch").setattr(hookposts, "post", lambda *_: 204)
     (tmp_path / "envelope.csv").write_text(ENVELOPE)
     (tmp_path / "tariff.csv").write_text("start,price\n2025-06-15T12:00Z,0.3\n2025-06-15T13:00Z,0.2\n")
     (tmp_path / "devices.json").write_text(

@@ -28,7 +28,7 @@ YOUNGER = {"alarm_record", "rating_override", "erased_member", "quarter_hours", 
            "subscription", "resource_change", "file_content", "file_part", "file_progress", "alarm_notice",
            "operator_user", "operator_token", "operator_session", "sign_in_failure",
            "approval", "power_limit", "balance_limit", "exchange", "device_trace", "state_change", "feeder",
-           "keyed_request", "operator_job"}
+           "keyed_request", "operator_job", "webhook"}
 FLOATS = {"virtual_der": ("import_limit_w", "export_limit_w"), "share": ("planned_w", "baseline_w"),
           "dispatch_order": ("value", "target_w", "planned_w")}
 BODIES = {"body", "body_2023"}  # what is rendered; it changes with the program, and the file has none
