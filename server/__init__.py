@@ -1,8 +1,8 @@
 """Counterpoise: an IEEE 2030.5 server and a residential DERMS.
 
 Read it from the bottom up, the way imports go: `drivers`, `systemclock` and `clock`, `errors`, `units`,
-`currencies`, `differences`, `actors`, `quantitytexts`, `durationtexts`, `config`; `logs`; `models` (the
-tables); `scopes` (what of them is visible), `backups` (copies of all), `alarmkinds`, `alarmfindings`,
+`currencies`, `differences`, `actors`, `quantitytexts`, `durationtexts`, `forks`, `config`; `logs`; `models`
+(the tables); `scopes` (what of them is visible), `backups` (copies of all), `alarmkinds`, `alarmfindings`,
 `alarms`, `diskspace`, `sidethreads`, `timekeeping`; `resources` (what a resource of the standard is and how
 it is kept); `statechanges`, `audit` and `auditarchive`, `devices`, `notifications`, `functionsets`; `grid`
 (the DERMS); `monitoring` (what is wrong, and who is told); `operators` (users); `operations` (what operators

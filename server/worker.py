@@ -19,7 +19,7 @@ from server.devices import processcounts
 from server.functionsets import selflog
 from server.grid.balance import controller, preparation
 from server.grid.controls import envelopepublication
-from server.grid.dispatch import orderreckoning, orderwork
+from server.grid.dispatch import ordernotes, orderreckoning, orderwork
 from server.grid.fleet import inferredcapacity
 from server.grid.groups import membershipwork
 from server.grid.reports import defaultbehaviour, thermallearning
@@ -43,8 +43,8 @@ def turn() -> int:
     what time has changed, infer capacities, sum up readings, learn what storage does by itself and how
     thermal loads follow the weather, decide the steps of the areas that are due, make the programs of single
     devices that further steps need, go on with changes of members and with orders whose maker has ended,
-    reckon those again that wait for first readings, publish the next limits of connection points, and look
-    for what is wrong.
+    reckon those again that wait for first readings, note which have begun or are over and who has responded,
+    publish the next limits of connection points, and look for what is wrong.
 
     A duty that fails unexpectedly is logged, raised as an alarm, and tried again after RETRY_S; the others go
     on. Return how many lists, capacities, intervals, steps and devices that was.
@@ -92,6 +92,7 @@ DUTIES: dict[str, Callable[[], int]] = {
     "joining and leaving virtual DERs": membershipwork.finish_all,
     "publishing orders": orderwork.finish_all,
     "reckoning orders": orderreckoning.reckon_due,
+    "noting orders and responses": ordernotes.note_due,
     "publishing envelopes": envelopepublication.publish_due,
     "looking for what is wrong": _check_conditions,
 }

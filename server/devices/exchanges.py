@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from server import clock
+from server import clock, forks
 from server.config import settings
 from server.devices import processes
 from server.devices.identity import PEER
@@ -155,6 +155,7 @@ def switch(lfdi: Lfdi, duration_s: Seconds, bodies: bool) -> None:
         DeviceTrace.delete().where(DeviceTrace.lfdi == lfdi).execute()
 
 
+@forks.forgotten
 def forget() -> None:
     """Forget all that is in memory."""
     global _with_bodies

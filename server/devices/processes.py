@@ -11,6 +11,7 @@ import socket
 import time
 from typing import Any
 
+from server import forks
 from server.models import KeyValue
 
 PREFIX = "process:"
@@ -64,6 +65,7 @@ def is_running(told: dict[str, Any]) -> bool:
     return bool(abs(time.time() - told["written_at"]) < GONE_S)
 
 
+@forks.forgotten
 def forget() -> None:
     """Forget what was noted."""
     _told.clear()

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from server import clock, logs, timekeeping
-from server.devices import endingcertificates, exchanges, lastcontact, processes
+from server.devices import endingcertificates, exchanges, lastcontact
 from server.models import discard_connection
 from server.models.unavailable import DATABASE_ERRORS, reason
 from server.monitoring import notices, presence
@@ -32,8 +32,6 @@ def start() -> None:
 
 
 def _start_thread() -> None:
-    for module in (exchanges, requestcounts, processes):
-        module.forget()  # what another process has told already
     threading.Thread(target=_run, name="background", daemon=True).start()
 
 

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
 
+from server import forks
 from server.devices import processcounts, processes
 from server.devices.exchanges import Noted
 from server.models import db
@@ -62,6 +63,7 @@ def tell() -> None:
     processes.write()
 
 
+@forks.forgotten
 def forget() -> None:
     """Begin anew, in a process that was forked."""
     for counts in (_requests, _latencies, _seconds, _sums):

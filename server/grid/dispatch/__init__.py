@@ -7,6 +7,6 @@ are published, some at a time), `orderreckoning` and `orderbaselines` (orders th
 `shares` (the part of each device), `loadcontrol` and `flexibleloads` (thermal loads and cars),
 `blockdispatch` (businesses: `blockselection` says who is called, `blockcommands` what they are sent),
 `orderchanges` (cancel, extend), `stops` (all generation ceases; `stopplanning` and `stopmodes` say whose and
-how), `orders` (what is listed), `results` (the rows that all of these return). `reports.orderprogress` shows
-what came of an order.
+how), `orders` (what is listed), `ordernotes` (what of that is told as a change), `results` (the rows that all
+of these return). `reports.orderprogress` shows what came of an order.
 """
