@@ -1,14 +1,15 @@
 """What is measured of the server, for a monitoring system: each a name, a type, a unit in the name, a help.
 
-Counts of requests are those that the processes of the device interface have told (devices/processes), added
-up; the others are read from the database, and kept for a few seconds so that no scraper causes more.
+prometheus_client writes them; it counts nothing in the path of a request (decision 0028). Counts of requests
+are those that the processes of the device interface have told (devices/processes), added up; the others are
+read from the database, and kept for a few seconds so that no scraper causes more.
 """
 from __future__ import annotations
 
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from server import clock
 from server.config import settings
@@ -19,6 +20,9 @@ from server.models import Balance, Device, Document, Plan
 from server.monitoring import notices, presence
 from server.notifications import queue
 from server.resources import sql
+
+if TYPE_CHECKING:
+    import prometheus_client
 
 KEEP_S = 10.0  # how long what was read of the database is given again
 PREFIX = "counterpoise_"
@@ -33,7 +37,7 @@ class Sample(NamedTuple):
     suffix: str = ""
 
 
-class Metric(NamedTuple):
+class Measure(NamedTuple):
     """A measure and what gives its samples at the moment."""
     name: str
     kind: str
@@ -155,56 +159,61 @@ def _worker() -> Iterator[Sample]:
 
 
 MEASURES = (
-    Metric("requests_total", "counter", "Requests of devices that were answered.", _requests),
-    Metric("request_duration_seconds", "histogram", "Time in which they were answered.", _latencies),
-    Metric("answer_bytes_total", "counter", "Bytes of the answers' bodies.", _counted("answer_bytes")),
-    Metric("handshakes_total", "counter", "TLS handshakes that were completed.", _counted("handshakes")),
-    Metric("processes", "gauge", "Processes of the device interface that run.", _processes),
-    Metric("database_seconds", "gauge", "Time in which the database answers SELECT 1; of the processes of "
+    Measure("requests_total", "counter", "Requests of devices that were answered.", _requests),
+    Measure("request_duration_seconds", "histogram", "Time in which they were answered.", _latencies),
+    Measure("answer_bytes_total", "counter", "Bytes of the answers' bodies.", _counted("answer_bytes")),
+    Measure("handshakes_total", "counter", "TLS handshakes that were completed.", _counted("handshakes")),
+    Measure("processes", "gauge", "Processes of the device interface that run.", _processes),
+    Measure("database_seconds", "gauge", "Time in which the database answers SELECT 1; of the processes of "
             "the device interface the longest.", _database),
-    Metric("devices", "gauge", "Enrolled devices: seen within alarm_silence_s, stale, never seen, "
+    Measure("devices", "gauge", "Enrolled devices: seen within alarm_silence_s, stale, never seen, "
             "suspended.", _devices),
-    Metric("events", "gauge", "Events that are active, and that are scheduled.", _events),
-    Metric("responses", "gauge", "Responses to events in the last five minutes.", _responses),
-    Metric("plan_solver_seconds", "gauge", "Time that the solver took for the plan in force.",
+    Measure("events", "gauge", "Events that are active, and that are scheduled.", _events),
+    Measure("responses", "gauge", "Responses to events in the last five minutes.", _responses),
+    Measure("plan_solver_seconds", "gauge", "Time that the solver took for the plan in force.",
             _of_areas(_solver_s)),
-    Metric("area_failed", "gauge", "1 where the last step of an area had an error or a warning.",
+    Measure("area_failed", "gauge", "1 where the last step of an area had an error or a warning.",
             _of_areas(_failed)),
-    Metric("area_step_timestamp_seconds", "gauge", "Beginning of the step that was decided last.",
+    Measure("area_step_timestamp_seconds", "gauge", "Beginning of the step that was decided last.",
             _of_areas(_decided_at)),
-    Metric("area_imbalance_watts", "gauge", "Imbalance of the last evaluated step: measured, planned, and "
+    Measure("area_imbalance_watts", "gauge", "Imbalance of the last evaluated step: measured, planned, and "
             "as it would have been uncontrolled; too much drawn is positive.", _imbalances),
-    Metric("queue", "gauge", "What waits to be done.", _queues),
-    Metric("alarms", "gauge", "Alarms that stand.", _alarms),
-    Metric("worker_silence_seconds", "gauge", "Time since a worker said that it runs; -1 if none ever has.",
+    Measure("queue", "gauge", "What waits to be done.", _queues),
+    Measure("alarms", "gauge", "Alarms that stand.", _alarms),
+    Measure("worker_silence_seconds", "gauge", "Time since a worker said that it runs; -1 if none ever has.",
             _worker),
 )
-_kept: dict[str, Any] = {"at": float("-inf"), "text": ""}
+_kept: dict[str, Any] = {"at": float("-inf"), "families": []}
 
 
-def text() -> str:
-    """Return all measures in the text format of Prometheus, as they were within the last KEEP_S."""
-    if not 0 <= time.monotonic() - _kept["at"] < KEEP_S:
-        processcounts.read()
-        _kept["text"] = "".join(_lines(measure) for measure in MEASURES)
-        _kept["at"] = time.monotonic()
-    return str(_kept["text"])
+class _Kept:
+    """The measures as they were within the last KEEP_S, as a collector of prometheus_client."""
+
+    def collect(self) -> list[prometheus_client.Metric]:
+        """Return a family for each measure."""
+        if not 0 <= time.monotonic() - _kept["at"] < KEEP_S:
+            processcounts.read()
+            _kept["families"], _kept["at"] = [_family(measure) for measure in MEASURES], time.monotonic()
+        return list(_kept["families"])
+
+
+def written(accept: str) -> tuple[bytes, str]:
+    """Return all measures, and their media type: the text format of Prometheus or OpenMetrics, by the header
+    Accept."""
+    from prometheus_client import exposition  # which takes a while to load
+    encode, media_type = exposition.choose_encoder(accept)
+    return encode(_Kept()), media_type
 
 
 def forget() -> None:
-    """Read anew with the next `text`."""
+    """Read anew when it is asked for next."""
     _kept["at"] = float("-inf")
 
 
-def _lines(measure: Metric) -> str:
+def _family(measure: Measure) -> prometheus_client.Metric:
+    from prometheus_client import Metric
     name = PREFIX + measure.name
-    lines = [f"# HELP {name} {measure.help}", f"# TYPE {name} {measure.kind}"]
+    family = Metric(name.removesuffix("_total"), measure.help, measure.kind)
     for sample in measure.samples():
-        pairs = ",".join(f'{key}="{_escaped(value)}"' for key, value in sample.labels.items())
-        labels = f"{{{pairs}}}" if pairs else ""
-        lines.append(f"{name}{sample.suffix}{labels} {sample.value:.15g}")
-    return "\n".join(lines) + "\n"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+        family.add_sample(name + sample.suffix, dict(sample.labels), sample.value)
+    return family

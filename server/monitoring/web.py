@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 TEXT, JSON = "text/plain; charset=utf-8", "application/json"
-METRICS = "text/plain; version=0.0.4; charset=utf-8"
 STATUS_LINES = {200: "200 OK", 401: "401 Unauthorized", 404: "404 Not Found", 405: "405 Method Not Allowed",
                 500: "500 Internal Server Error", 503: "503 Service Unavailable"}
 
@@ -31,7 +30,7 @@ STATUS_LINES = {200: "200 OK", 401: "401 Unauthorized", 404: "404 Not Found", 40
 class ProbeAnswer(NamedTuple):
     """An answer."""
     status: int
-    body: str
+    body: str | bytes
     kind: str = TEXT
     headers: tuple[tuple[str, str], ...] = ()
 
@@ -41,7 +40,7 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
     request = logs.request_id(environ.get("HTTP_X_REQUEST_ID", ""))
     with logs.context(request=request, method=environ["REQUEST_METHOD"], path=environ["PATH_INFO"]):
         page = respond(environ)
-    body = page.body.encode()
+    body = page.body if isinstance(page.body, bytes) else page.body.encode()
     start_response(STATUS_LINES[page.status], [
         ("Content-Type", page.kind), ("Content-Length", str(len(body))), ("Cache-Control", "no-store"),
         ("X-Request-ID", request), *page.headers])
@@ -91,7 +90,7 @@ def _metrics(environ: WSGIEnvironment) -> ProbeAnswer:
         return ProbeAnswer(401, "The metrics are for who has the token of the setting metrics_token; without "
                            "one only this machine may see them.\n",
                            headers=(("WWW-Authenticate", "Bearer"),))
-    return ProbeAnswer(200, measures.text(), METRICS)
+    return ProbeAnswer(200, *measures.written(environ.get("HTTP_ACCEPT", "")))
 
 
 def _may_see(environ: WSGIEnvironment) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 import peewee
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 
 from server import alarms, clock
 from server.config import settings
@@ -107,7 +108,7 @@ def test_what_is_measured(device: peers.Peer) -> None:
         'area_failed{area="a \\"b\\"\\\\"}': 1,
         'area_imbalance_watts{area="a \\"b\\"\\\\",what="measured"}': 250,
         'queue{queue="notifications"}': 0,
-        'alarms{severity="warning",acknowledged="no"}': 1,
+        'alarms{acknowledged="no",severity="warning"}': 1,
         "worker_silence_seconds": 0,
     }.items():
         assert found["counterpoise_" + name] == value, name
@@ -116,6 +117,19 @@ def test_what_is_measured(device: peers.Peer) -> None:
     assert get("/metrics")[2] == body, "a second scraper causes no second reading"
     measures.forget()
     assert samples(get("/metrics")[2])['counterpoise_devices{state="stale"}'] == 1
+
+
+@on_sqlite
+def test_a_monitoring_system_may_ask_for_openmetrics(device: peers.Peer) -> None:
+    busy(device)
+    accept = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"
+    _, headers, body = get("/metrics", HTTP_ACCEPT=accept)
+    assert headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
+    families = {family.name: family for family in openmetrics(body)}  # which is strict
+    assert families["counterpoise_requests"].type == "counter"
+    plain = samples(get("/metrics")[2])
+    assert {sample.name for family in families.values() for sample in family.samples} == {
+        name.partition("{")[0] for name in plain}
 
 
 def test_what_a_process_counted_that_has_ended_stays_counted(device: peers.Peer) -> None:
@@ -190,7 +204,7 @@ def test_health_and_readiness(server: None, monkeypatch: pytest.MonkeyPatch) -> 
     status, _, body = get("/readyz")
     assert status.startswith("503") and list(json.loads(body)["faults"]) == ["database"]
     assert get("/healthz")[0] == "200 OK"
-    monkeypatch.setattr(measures, "text", fail)
+    monkeypatch.setattr(measures, "written", fail)
     assert get("/metrics")[0].startswith("503")
     monkeypatch.setattr(measures, "text", lambda: 1 / 0)
     status, _, body = get("/metrics")
