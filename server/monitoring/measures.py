@@ -37,7 +37,7 @@ class Sample(NamedTuple):
     suffix: str = ""
 
 
-class Measure(NamedTuple):
+class Exposed(NamedTuple):
     """A measure and what gives its samples at the moment."""
     name: str
     kind: str
@@ -159,34 +159,34 @@ def _worker() -> Iterator[Sample]:
 
 
 MEASURES = (
-    Measure("requests_total", "counter", "Requests of devices that were answered.", _requests),
-    Measure("request_duration_seconds", "histogram", "Time in which they were answered.", _latencies),
-    Measure("answer_bytes_total", "counter", "Bytes of the answers' bodies.", _counted("answer_bytes")),
-    Measure("handshakes_total", "counter", "TLS handshakes that were completed.", _counted("handshakes")),
-    Measure("processes", "gauge", "Processes of the device interface that run.", _processes),
-    Measure("database_seconds", "gauge", "Time in which the database answers SELECT 1; of the processes of "
+    Exposed("requests_total", "counter", "Requests of devices that were answered.", _requests),
+    Exposed("request_duration_seconds", "histogram", "Time in which they were answered.", _latencies),
+    Exposed("answer_bytes_total", "counter", "Bytes of the answers' bodies.", _counted("answer_bytes")),
+    Exposed("handshakes_total", "counter", "TLS handshakes that were completed.", _counted("handshakes")),
+    Exposed("processes", "gauge", "Processes of the device interface that run.", _processes),
+    Exposed("database_seconds", "gauge", "Time in which the database answers SELECT 1; of the processes of "
             "the device interface the longest.", _database),
-    Measure("devices", "gauge", "Enrolled devices: seen within alarm_silence_s, stale, never seen, "
+    Exposed("devices", "gauge", "Enrolled devices: seen within alarm_silence_s, stale, never seen, "
             "suspended.", _devices),
-    Measure("events", "gauge", "Events that are active, and that are scheduled.", _events),
-    Measure("responses", "gauge", "Responses to events in the last five minutes.", _responses),
-    Measure("plan_solver_seconds", "gauge", "Time that the solver took for the plan in force.",
+    Exposed("events", "gauge", "Events that are active, and that are scheduled.", _events),
+    Exposed("responses", "gauge", "Responses to events in the last five minutes.", _responses),
+    Exposed("plan_solver_seconds", "gauge", "Time that the solver took for the plan in force.",
             _of_areas(_solver_s)),
-    Measure("area_failed", "gauge", "1 where the last step of an area had an error or a warning.",
+    Exposed("area_failed", "gauge", "1 where the last step of an area had an error or a warning.",
             _of_areas(_failed)),
-    Measure("area_step_timestamp_seconds", "gauge", "Beginning of the step that was decided last.",
+    Exposed("area_step_timestamp_seconds", "gauge", "Beginning of the step that was decided last.",
             _of_areas(_decided_at)),
-    Measure("area_imbalance_watts", "gauge", "Imbalance of the last evaluated step: measured, planned, and "
+    Exposed("area_imbalance_watts", "gauge", "Imbalance of the last evaluated step: measured, planned, and "
             "as it would have been uncontrolled; too much drawn is positive.", _imbalances),
-    Measure("queue", "gauge", "What waits to be done.", _queues),
-    Measure("alarms", "gauge", "Alarms that stand.", _alarms),
-    Measure("worker_silence_seconds", "gauge", "Time since a worker said that it runs; -1 if none ever has.",
+    Exposed("queue", "gauge", "What waits to be done.", _queues),
+    Exposed("alarms", "gauge", "Alarms that stand.", _alarms),
+    Exposed("worker_silence_seconds", "gauge", "Time since a worker said that it runs; -1 if none ever has.",
             _worker),
 )
 _kept: dict[str, Any] = {"at": float("-inf"), "families": []}
 
 
-class _Kept:
+class _KeptMeasures:
     """The measures as they were within the last KEEP_S, as a collector of prometheus_client."""
 
     def collect(self) -> list[prometheus_client.Metric]:
@@ -202,7 +202,7 @@ def written(accept: str) -> tuple[bytes, str]:
     Accept."""
     from prometheus_client import exposition  # which takes a while to load
     encode, media_type = exposition.choose_encoder(accept)
-    return encode(_Kept()), media_type
+    return encode(_KeptMeasures()), media_type
 
 
 def forget() -> None:
@@ -210,7 +210,7 @@ def forget() -> None:
     _kept["at"] = float("-inf")
 
 
-def _family(measure: Measure) -> prometheus_client.Metric:
+def _family(measure: Exposed) -> prometheus_client.Metric:
     from prometheus_client import Metric
     name = PREFIX + measure.name
     family = Metric(name.removesuffix("_total"), measure.help, measure.kind)

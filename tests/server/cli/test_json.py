@@ -37,6 +37,7 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("operations", "", ""),
     ("certs dev", "--path {tmp}/certs --devices 1", ""),
     ("certs device", "more --path {tmp}/certs", ""),
+    ("certs operator", "kate --path {tmp}/certs", ""),
     ("certs show", "{tmp}/certs/more.pem", ""),
     ("certs verify", "{tmp}/certs/more.pem --ca {tmp}/certs/ca.pem", ""),
     ("certs revoke", "{tmp}/certs/more.pem --path {tmp}/certs --yes", ""),

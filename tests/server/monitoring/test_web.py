@@ -206,6 +206,6 @@ def test_health_and_readiness(server: None, monkeypatch: pytest.MonkeyPatch) -> 
     assert get("/healthz")[0] == "200 OK"
     monkeypatch.setattr(measures, "written", fail)
     assert get("/metrics")[0].startswith("503")
-    monkeypatch.setattr(measures, "text", lambda: 1 / 0)
+    monkeypatch.setattr(measures, "written", lambda accept: 1 / 0)
     status, _, body = get("/metrics")
     assert status.startswith("500") and "ZeroDivisionError" not in body and "reference" in body
