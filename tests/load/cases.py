@@ -10,6 +10,7 @@ from tests.load.driver import request
 from tests.load.scale.requests import Caller
 
 COUNT = 100  # of values, after which a caller sends the first again
+REQUESTS_OF_POLL = 10
 NOW = int(time.time())
 
 
@@ -37,13 +38,17 @@ def cases(fleet: Fleet) -> list[Case]:
 
 
 def polls(fleet: Fleet) -> list[list[bytes]]:
-    """Return for each caller the requests of one poll: eight GETs, a PUT, a POST."""
-    program = fleet.programs[CONTROLS[1]]
-    return [[*(request("GET", path) for path in (
+    """Return for each caller the requests of its polls, each of eight GETs, a PUT and a POST."""
+    return [_polls(caller, mirror, quantity, fleet.programs[CONTROLS[1]])
+            for caller, (mirror, quantity) in zip(fleet.callers, _mirrors(fleet), strict=True)]
+
+
+def _polls(caller: Caller, mirror: str, quantity: str, program: str) -> list[bytes]:
+    gets = [request("GET", path) for path in (
         "/dcap", "/tm", "/edev?l=10", f"/edev/{caller.number}/fsa?l=10", "/derp?l=10", f"{program}/derc?l=10",
-        f"{program}/dderc", f"/edev/{caller.number}/der?l=10")),
-        statuses(caller, 1)[0], readings(mirror, quantity, 1)[0]]
-        for caller, (mirror, quantity) in zip(fleet.callers, _mirrors(fleet), strict=True)]
+        f"{program}/dderc", f"/edev/{caller.number}/der?l=10")]
+    return [data for status, reading in zip(statuses(caller), readings(mirror, quantity), strict=True)
+            for data in (*gets, status, reading)]
 
 
 def _mirrors(fleet: Fleet) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ import ssl
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import cycle
+from itertools import cycle, islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,13 +28,14 @@ Work = dict[str, list[list[bytes]]]  # the requests of each caller, which it sen
 class Assignment(NamedTuple):
     """Send the requests of a case of the Work to a port, for so many seconds, by callers at random.
 
-    `mode` is "keep" (over persistent connections), "new" (a full handshake for each pass through the
-    requests of a caller), or "resume" (a resumed handshake for each pass).
+    `mode` is "keep" (over persistent connections), "new" (a full handshake for each pass of a caller), or
+    "resume" (a handshake that resumes the caller's session). A pass is its next `length` requests.
     """
     case: str
     port: int
     seconds: float
     mode: str = "keep"
+    length: int = 1
 
 
 class Result(NamedTuple):
@@ -54,7 +55,8 @@ def request(method: str, path: str, body: bytes = b"") -> bytes:
 
 
 class Caller:
-    """A device: its certificate, the connections that it keeps, by port, and its requests that are next."""
+    """A device: its certificate, the connections and sessions that it keeps, by port, and its requests that
+    are next."""
 
     def __init__(self, certificate: Path):
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -63,6 +65,7 @@ class Caller:
         self.context.check_hostname, self.context.verify_mode = False, ssl.CERT_NONE
         self.context.load_cert_chain(certificate, certificate.with_suffix(".key"))
         self.open: dict[int, ssl.SSLSocket] = {}
+        self.sessions: dict[int, ssl.SSLSession] = {}
         self.next: dict[tuple[str, int], Iterator[bytes]] = {}
 
     def connect(self, port: int, session: ssl.SSLSession | None = None) -> ssl.SSLSocket:
@@ -72,12 +75,25 @@ class Caller:
 
     def send(self, assignment: Assignment, requests: list[bytes]) -> ssl.SSLSocket:
         """Send the next of the requests over the connection that is kept; return it."""
-        place = assignment.case, assignment.port
         if assignment.port not in self.open:
             self.open[assignment.port] = self.connect(assignment.port)
         channel = self.open[assignment.port]
-        channel.sendall(next(self.next.setdefault(place, cycle(requests))))
+        channel.sendall(next(self.following(assignment, requests)))
         return channel
+
+    def following(self, assignment: Assignment, requests: list[bytes]) -> Iterator[bytes]:
+        """Return the requests, again and again, from the one that is next."""
+        return self.next.setdefault((assignment.case, assignment.port), cycle(requests))
+
+    def begin_session(self, port: int) -> None:
+        """Keep a session for the port, unless there is one."""
+        if port not in self.sessions:
+            with self.connect(port) as channel:
+                self.keep_session(port, channel)
+
+    def keep_session(self, port: int, channel: ssl.SSLSocket) -> None:
+        if channel.session is not None:
+            self.sessions[port] = channel.session
 
 
 class Client:
@@ -119,6 +135,8 @@ class Client:
     def load(self, assignment: Assignment) -> Result:
         """Send the requests of an assignment."""
         self.error = ""
+        for caller, _ in self.pairs(assignment) if assignment.mode == "resume" else ():
+            caller.begin_session(assignment.port)
         cpu, end = time.process_time(), time.monotonic() + assignment.seconds
         count = sum(self.keep(assignment, end) if assignment.mode == "keep" else self.renew(assignment, end))
         return Result(count, time.process_time() - cpu, self.error)
@@ -137,19 +155,18 @@ class Client:
             yield len(channels)
 
     def renew(self, assignment: Assignment, end: float) -> Iterator[int]:
-        session, pairs = None, self.pairs(assignment)
-        caller, requests = self.random.choice(pairs)
+        pairs, resumes = self.pairs(assignment), assignment.mode == "resume"
         while time.monotonic() < end:
+            caller, requests = self.random.choice(pairs)
+            session = caller.sessions[assignment.port] if resumes else None
             with caller.connect(assignment.port, session) as channel:
-                for data in requests:
+                for data in islice(caller.following(assignment, requests), assignment.length):
                     channel.sendall(data)
                     self.answer(channel)
-                if assignment.mode == "new":
-                    caller, requests = self.random.choice(pairs)
-                else:
-                    if session is not None and not channel.session_reused:
-                        self.error = self.error or "the session was not resumed"
-                    session = channel.session
+                if resumes and not channel.session_reused:
+                    self.error = self.error or "the session was not resumed"
+                if resumes:
+                    caller.keep_session(assignment.port, channel)
             yield 1
 
 
