@@ -31,14 +31,14 @@ def done(route: Route, request: Request, who: str, given: Mapping[str, Any], do:
         return do()
     if key is None or operation.name in idempotency.ALWAYS_ANEW:
         return _if_it_is_so(route, given, if_match, do)
-    claim = idempotency.claim(who, key, operation.name, idempotency.digest(operation.name, given))
+    claim = idempotency.claim(who, key, operation.name, idempotency.digest(operation, given))
     if isinstance(claim, Response):
         return claim
 
     def once() -> Response:
         with actors.noticing(claim.changed):
             response = do()
-        claim.keep(operation.name, response)
+        claim.keep(operation, response)
         return response
     try:
         if operation.in_parts:
@@ -47,10 +47,10 @@ def done(route: Route, request: Request, who: str, given: Mapping[str, Any], do:
             _check(route, given, if_match)
             return once()
     except Refused as refused:
-        claim.failed(operation.name, problem(refused))
+        claim.failed(operation, problem(refused))
         raise
     except BaseException:
-        claim.failed(operation.name, None)
+        claim.failed(operation, None)
         raise
 
 

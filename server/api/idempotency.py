@@ -21,14 +21,13 @@ from server.api import encoding
 from server.errors import Refused
 from server.models import KeyedRequest, db, is_postgres
 from server.models.unavailable import DATABASE_ERRORS
-from server.operations.declaration import UploadedFile
+from server.operations.declaration import Operation, UploadedFile
 
 HEADER, REPLAYED = encoding.KEY, "Idempotent-Replayed"
 KEPT_S = 86_400
 CLAIM_S = 900  # after which whoever does it is taken to be gone
 MOST_KEPT = 1_000_000  # characters of an answer
 ALWAYS_ANEW = ("device export", "device export-list")  # which change nothing, and say all of households
-_SECRET = ("token create",)  # whose answers have what is shown once
 _MOST_CHARACTERS = 255
 
 
@@ -42,13 +41,16 @@ def key(text: str | None) -> str | None:
     return text
 
 
-def digest(operation: str, given: Mapping[str, Any]) -> str:
-    """Return what tells requests for an operation from each other."""
+def digest(operation: Operation, given: Mapping[str, Any]) -> str:
+    """Return what tells requests for an operation from each other. Passwords are no part of it, since they
+    could be guessed from it."""
     def plain(value: Any) -> Any:
         if isinstance(value, UploadedFile):
             return [value.name, hashlib.sha256(value.content).hexdigest()]
         return str(value)
-    text = json.dumps([operation, dict(given)], sort_keys=True, default=plain)
+    secret = {argument.name for argument in operation.arguments if argument.arg.secret}
+    told = {name: value for name, value in given.items() if name not in secret}
+    text = json.dumps([operation.name, told], sort_keys=True, default=plain)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -66,15 +68,15 @@ class Claim:
         """Note, in the transaction of a change, that there is one."""
         KeyedRequest.update(state=KeyedRequest.CHANGED).where(self._rows()).execute()
 
-    def keep(self, operation: str, response: Response) -> None:
+    def keep(self, operation: Operation, response: Response) -> None:
         """Keep an answer, unless it is too long or has a secret."""
-        answer = None if operation in _SECRET else response.get_data(as_text=True)
+        answer = None if operation.shows_secret else response.get_data(as_text=True)
         KeyedRequest.update(
             state=KeyedRequest.DONE, status=response.status_code, content_type=response.content_type or "",
             answer=answer if answer is not None and len(answer) <= MOST_KEPT else None,
         ).where(self._rows()).execute()
 
-    def failed(self, operation: str, response: Response | None) -> None:
+    def failed(self, operation: Operation, response: Response | None) -> None:
         """Give the key back where nothing was changed; else keep what was answered, if it is known."""
         with suppress(*DATABASE_ERRORS):  # the claim ends by itself then
             row = KeyedRequest.get_or_none(self._rows())

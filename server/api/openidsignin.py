@@ -12,13 +12,13 @@ from server.operators import openid, sessions
 BEGIN, BACK = "/session/openid", "/session/openid/back"
 TO = "to"  # the page of this server to which it leads
 _START = "/"
+ENDPOINTS = (f"GET {BEGIN}", f"GET {BACK}")  # Flask's names of both
 
 
 def register(app: Flask) -> None:
     """Add the paths."""
-    for path, answer in ((BEGIN, _begin), (BACK, _back)):
-        app.add_url_rule(ROOT + path, f"GET {path}", answer, methods=["GET"],
-                         provide_automatic_options=False)
+    for name, path, answer in zip(ENDPOINTS, (BEGIN, BACK), (_begin, _back), strict=True):
+        app.add_url_rule(ROOT + path, name, answer, methods=["GET"], provide_automatic_options=False)
 
 
 def _begin() -> Response:

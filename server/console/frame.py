@@ -9,6 +9,7 @@ from flask import Blueprint, Flask, Response, current_app, redirect, request
 from flask.typing import ResponseReturnValue
 
 from server import clock
+from server.api import openidsignin
 from server.config import settings
 from server.console import actions, assets, cells, forms, generated, identity, refusals, running, signin
 from server.console.pagetable import PAGES, ROOT, ConsolePage
@@ -38,6 +39,8 @@ def register(app: Flask) -> None:
     app.register_blueprint(console)
     app.add_url_rule("/", "console start", lambda: redirect(f"{ROOT}/now"))
     app.add_url_rule(ROOT, "console root", lambda: redirect(f"{ROOT}/now"))
+    for name in openidsignin.ENDPOINTS:
+        app.view_functions[name] = refusals.as_page(app.view_functions[name])
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
 

@@ -1,7 +1,8 @@
 """What is refused, as a page: what it is, the reason and the remedy."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
 
 from flask import make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -35,6 +36,19 @@ def answer(error: Exception) -> ResponseReturnValue:
         remedy=_REMEDIES.get(refused.status, ""), signed_in=_who(refused)), refused.status)
     response.headers.update(refused.headers)
     return response
+
+
+def as_page(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:
+    """Return a view of the REST interface to which browsers are led, with its refusals as pages."""
+    @wraps(view)
+    def answered(**arguments: str) -> ResponseReturnValue:
+        try:
+            return view(**arguments)
+        except Exception as error:
+            if "text/html" not in request.accept_mimetypes.values():
+                raise
+            return answer(error)
+    return answered
 
 
 def _who(refused: Refused) -> bool:

@@ -1,12 +1,16 @@
 """Sign in and sign out."""
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from flask import Blueprint, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from wtforms import PasswordField, StringField
 
-from server.api import access
+from server.api import access, openidsignin
+from server.api import routes as api
+from server.config import settings
 from server.console import actions, identity
 from server.console.pagetable import ROOT
 from server.errors import Refused
@@ -61,7 +65,14 @@ def _to(href: str) -> Response:
     return response
 
 
+def _openid() -> str:
+    """Where one signs in at a provider of OpenID Connect; "" where none is set."""
+    if not settings.openid_issuer:
+        return ""
+    return f"{api.ROOT}{openidsignin.BEGIN}?{urlencode({openidsignin.TO: actions.back_to() or f'{ROOT}/now'})}"
+
+
 def _page(form: SignInForm, refused: Refused | None = None) -> ResponseReturnValue:
     status, headers = (refused.status, refused.headers) if refused else (200, {})
     return render_template("console/signin.html", page=None, form=form, back=actions.back_to(),
-                           why=refused.why if refused else ""), status, headers
+                           openid=_openid(), why=refused.why if refused else ""), status, headers

@@ -86,7 +86,7 @@ def _of_files(now: Instant) -> list[CertificateRow]:
     return rows
 
 
-@certificate.operation("issue", role=Role.ADMINISTRATOR)
+@certificate.operation("issue", role=Role.ADMINISTRATOR, shows_secret=True)
 def issue(
     name: Annotated[str, Arg("What its files are called.", metavar="NAME")],
     *,

@@ -61,6 +61,7 @@ class Operation:
     without_database: str
     in_subtree: bool
     in_parts: bool
+    shows_secret: bool
     power: PowerOf | None
 
     @cached_property
@@ -158,7 +159,7 @@ class Group:
 
     def operation(self, name: str, *, role: Role, confirm: str = "",
                   without_database: str = "", in_subtree: bool = False, in_parts: bool = False,
-                  power: PowerOf | None = None
+                  shows_secret: bool = False, power: PowerOf | None = None
                   ) -> Callable[[F], F]:
         """Declare a function as an operation; the function itself stays as it is.
 
@@ -166,9 +167,10 @@ class Group:
         with nobody to answer refuses, unless the answer came with the call (`--yes`).
         `without_database` is an argument with which the operation needs no database. `in_subtree` is whether
         somebody may do it whose rights end at a virtual DER. `in_parts` is whether it is done in several
-        transactions, or takes long before its only one. `power` returns, for the values of a call, the
-        virtual DER and the power in W that it would order, or None: above a limit it waits for
-        somebody else's approval, and the result is a WaitingApproval.
+        transactions, or takes long before its only one. `shows_secret` is whether its result has what is
+        shown this once, and is kept nowhere. `power` returns, for the values of a call, the virtual DER
+        and the power in W that it would order, or None: above a limit it waits for somebody else's
+        approval, and the result is a WaitingApproval.
         """
         def declare(function: F) -> F:
             self.operations[name] = Operation(
@@ -179,6 +181,7 @@ class Group:
                 without_database=without_database,
                 in_subtree=in_subtree,
                 in_parts=in_parts,
+                shows_secret=shows_secret,
                 power=power,
             )
             return function

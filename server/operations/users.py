@@ -89,7 +89,7 @@ def remove(user: UserName) -> RemovedUser:
     return {"removed": user}
 
 
-@token_group.operation("create", role=Role.ADMINISTRATOR)
+@token_group.operation("create", role=Role.ADMINISTRATOR, shows_secret=True)
 def create_token(
     user: UserName,
     name: TokenName,

@@ -8,6 +8,7 @@ from typing import Any
 from server import clock, scopes
 from server.grid.controls import scheduledcontrols
 from server.grid.fleet.members import Member
+from server.grid.series.intervals import iso
 from server.models import Document, Membership, VirtualDER
 from server.resources import dermodes, documents, events, sql, table
 from server.resources.codes import EventStatus
@@ -110,7 +111,7 @@ def _conflicts_in_program(program: str, event: Event) -> list[str]:
     warnings = []
     for other in _overlapping_events({program: event})[program]:
         if events.supersedes(event, other):
-            warnings.append(f"it supersedes {other.key} from {event.activation} on")
+            warnings.append(f"it supersedes {other.key} from {iso(event.activation)} on")
         else:
             warnings.append(f"it overlaps {other.key} in {_common_controls(event, other)}")
     return warnings

@@ -8,6 +8,7 @@ import pytest
 
 from server import actors, audit, clock
 from server.api import changes, idempotency
+from server.api.routes import routes
 from server.grid.groups import virtualders
 from server.models import Device, KeyedRequest, VirtualDER
 from server.operators import tokens, users
@@ -127,6 +128,19 @@ def test_the_text_of_a_token_is_not_kept(program: Program) -> None:
     assert KeyedRequest.get().answer is None
     assert "is not kept" in detail(program.send("POST", path, body, headers=KEY), 409)
     assert tokens.principal(token).name == "kate"
+
+
+def test_a_password_cannot_be_guessed_from_a_key(program: Program) -> None:
+    digests = []
+    for password in ("correct horse battery", "another staple, long"):
+        operation = routes()["user create"].operation
+        digests.append(idempotency.digest(operation, {"user": "kate", "password": password}))
+    assert digests[0] == digests[1]
+
+
+@pytest.mark.parametrize("name", ["token create", "certificate issue", "webhook add"])
+def test_what_is_shown_once_is_declared(name: str) -> None:
+    assert routes()[name].operation.shows_secret
 
 
 @pytest.mark.parametrize("key", ["", "a" * 256, "ü"])

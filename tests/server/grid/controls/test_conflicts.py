@@ -3,6 +3,7 @@ import pytest
 from server import clock
 from server.grid.controls import dercontrols
 from server.grid.groups import virtualders
+from server.grid.series.intervals import iso
 from tests.ordered import create_order
 from tests.server.grid.conftest import CONNECT, FIXED_W
 
@@ -56,7 +57,7 @@ def test_what_it_supersedes(battery, start):
     virtualders.create("north", "*")
     first = dercontrols.post("north", {"opModFixedW": 1}, 600)
     clock.advance(1)
-    assert warnings(start=start) == [f"it supersedes {first['href']} from {clock.now() + start} on"]
+    assert warnings(start=start) == [f"it supersedes {first['href']} from {iso(clock.now() + start)} on"]
     assert warnings(base={"opModConnect": True}) == []
 
 
