@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import wraps
+from typing import Any
 
 from flask import make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -38,10 +39,10 @@ def answer(error: Exception) -> ResponseReturnValue:
     return response
 
 
-def as_page(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:
+def as_page(view: Callable[..., Any]) -> Callable[..., Any]:
     """Return a view of the REST interface to which browsers are led, with its refusals as pages."""
     @wraps(view)
-    def answered(**arguments: str) -> ResponseReturnValue:
+    def answered(**arguments: str) -> Any:
         try:
             return view(**arguments)
         except Exception as error:

@@ -69,7 +69,8 @@ def _openid() -> str:
     """Where one signs in at a provider of OpenID Connect; "" where none is set."""
     if not settings.openid_issuer:
         return ""
-    return f"{api.ROOT}{openidsignin.BEGIN}?{urlencode({openidsignin.TO: actions.back_to() or f'{ROOT}/now'})}"
+    to = urlencode({openidsignin.TO: actions.back_to() or f"{ROOT}/now"})
+    return f"{api.ROOT}{openidsignin.BEGIN}?{to}"
 
 
 def _page(form: SignInForm, refused: Refused | None = None) -> ResponseReturnValue:

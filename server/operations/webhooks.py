@@ -19,7 +19,7 @@ GROUPS = (webhook,)
 Name = Annotated[str, Arg("The webhook's name.", metavar="NAME")]
 
 
-@webhook.operation("add", role=Role.ADMINISTRATOR)
+@webhook.operation("add", role=Role.ADMINISTRATOR, shows_secret=True)
 def add(
     name: Name,
     url: Annotated[str, Arg("Where messages go, by https.", metavar="URL")],

@@ -71,7 +71,7 @@ def test_what_was_refused_can_be_asked_for_again(program: Program) -> None:
 def claimed(state: str, ago_s: int) -> None:
     given = {"name": "solar"}
     claim = idempotency.claim("console", KEY["Idempotency-Key"], "vder create",
-                              idempotency.digest("vder create", given))
+                              idempotency.digest(routes()["vder create"].operation, given))
     assert isinstance(claim, idempotency.Claim)
     row = KeyedRequest.get()
     KeyedRequest.update(state=state, claimed_at=row.claimed_at - ago_s).execute()
