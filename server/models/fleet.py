@@ -170,7 +170,7 @@ class ChargingSession(Table):
     device_id: int
     device = ForeignKeyField(Device, on_delete="CASCADE")
     arrival_at = BigIntegerField(index=True)
-    departure_at = BigIntegerField()
+    departure_at = BigIntegerField(index=True)
     energy_wh = DoubleField()
     power_w = DoubleField()
     cancelled = BooleanField(default=False)

@@ -48,8 +48,10 @@ class Sort:
         return isinstance(self.field, (peewee.CharField, peewee.TextField))
 
     def value(self, row: Any) -> Any:
-        """Return the value of a row."""
-        name = self.field.name
+        """Return the value of a row, or of the row that it is joined with."""
+        name, joined = self.field.name, self.field.model
+        if not isinstance(row, joined) and name not in row.__data__:
+            row = getattr(row, joined._meta.name, row)
         found = row.__data__[name] if name in row.__data__ else getattr(row, name)
         return self.blank if found is None else found
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from server.devices import enrolment
 from server.grid.controls import evsessions, reservations
 from server.grid.controls.results import CancelledReservations, GrantedReservation, SessionRow
+from server.models.pages import Pages
 from server.operations import orderedpower
 from server.operations.controls import CancelReason, Description, OptionalVder, Start
 from server.operations.declaration import Arg, DeviceName, DryRun, Group, Role
@@ -21,12 +22,16 @@ Request = Annotated[Href | None, Arg("Which request (its href); the newest that 
 
 
 @ev.operation("sessions", role=Role.VIEWER, in_subtree=True)
-def sessions(vder: OptionalVder = None) -> list[SessionRow]:
-    """List charging sessions of a virtual DER's members, or of all.
+def sessions(
+    vder: OptionalVder = None,
+    *,
+    device: Annotated[str | None, Arg("Only those of this device.", metavar="DEVICE")] = None,
+) -> Pages[SessionRow]:
+    """List charging sessions of a virtual DER's members, of a device, or of all.
 
     Each has the energy requested, until when, what is granted, and how much has flowed.
     """
-    return evsessions.list_sessions(vder)
+    return evsessions.list_sessions(vder, device)
 
 
 @ev.operation("grant", role=Role.OPERATOR, power=orderedpower.of_grant)

@@ -129,7 +129,7 @@ def start_charger(start: Callable[..., DeviceFixture]) -> Callable[..., DeviceFi
 def test_a_car_comes_asks_is_granted_charges_and_is_full(start_charger: Callable[..., DeviceFixture]) -> None:
     device = start_charger(rate=300)
     device.run(1500)
-    assert evsessions.list_sessions() == [] and "PEVInfo" not in store.get("/edev/1/ps").submitted
+    assert list(evsessions.list_sessions()) == [] and "PEVInfo" not in store.get("/edev/1/ps").submitted
     device.run_until(STAY.arrival + 700)
     session, = evsessions.list_sessions("street")
     assert session["power_w"] == 7400 and session["window_end"] == STAY.departure
@@ -233,7 +233,7 @@ def test_a_revised_grant_is_followed_from_its_start(start_charger: Callable[...,
     device = start_charger()
     device.run_until(STAY.arrival + 600)
     begin = clock.now() + 300
-    reservations.grant(evsessions.list_sessions()[0]["request"], 2000, 2 * 3600, begin)
+    reservations.grant(list(evsessions.list_sessions())[0]["request"], 2000, 2 * 3600, begin)
     device.run(300 + 3600)
     assert device.model.injection_w == -2000
     assert mean_injection_w(begin + 120, 3000) == pytest.approx(-2000, abs=1)
@@ -244,7 +244,7 @@ def test_a_revised_grant_is_followed_from_its_start(start_charger: Callable[...,
 def test_no_more_energy_is_taken_than_was_granted(start_charger: Callable[..., DeviceFixture]) -> None:
     device = start_charger()
     device.run_until(STAY.arrival + 600)
-    reservations.grant(evsessions.list_sessions()[0]["request"], 7000, 3600, clock.now() + 120, 2000)
+    reservations.grant(list(evsessions.list_sessions())[0]["request"], 7000, 3600, clock.now() + 120, 2000)
     device.run(120)
     before = device.model.absorbed_wh
     device.run(3500)
@@ -255,7 +255,7 @@ def test_a_grant_taken_back_stops_the_charge(start_charger: Callable[..., Device
     device = start_charger()
     device.run_until(STAY.arrival + 600)
     assert device.model.injection_w == -7400
-    reservations.cancel(evsessions.list_sessions()[0]["request"])
+    reservations.cancel(list(evsessions.list_sessions())[0]["request"])
     device.run(180)
     assert device.model.injection_w == 0 and statuses() == [1, 2, 6]
 
@@ -264,7 +264,7 @@ def test_a_grant_taken_back_stops_the_charge(start_charger: Callable[..., Device
 def test_a_car_that_leaves_takes_its_request_back(start_charger: Callable[..., DeviceFixture]) -> None:
     device = start_charger(import_limit_w=0)
     device.run_until(STAY.arrival + 600)
-    reservations.grant(evsessions.list_sessions()[0]["request"], 0, 3600)
+    reservations.grant(list(evsessions.list_sessions())[0]["request"], 0, 3600)
     object.__setattr__(device.model, "site", Site("another"))
     assert current_session(Site("another"), clock.now() + 60) is None, "it is away"
     device.run(240)

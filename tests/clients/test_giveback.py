@@ -172,7 +172,7 @@ def test_a_car_asks_to_give_and_keeps_still_until_it_is_granted(charger: DeviceF
         and base_value(offered["powerRequested"]) == -5000
     )
     assert offered["intervalRequested"]["start"] + offered["intervalRequested"]["duration"] == END
-    assert evsessions.list_sessions("street")[0]["granted_w"] == 0 and charger.model.injection_w == 0
+    assert list(evsessions.list_sessions("street"))[0]["granted_w"] == 0 and charger.model.injection_w == 0
     assert charger.model.absorbed_wh < 10, "before it read the request's status"
     charger.run_until(END + 300)
     session, = evsessions.list_sessions("street")

@@ -297,7 +297,7 @@ def test_the_device_cancels_even_when_the_window_is_over(device: Peer) -> None:
 def test_the_device_withdraws(device: Peer) -> None:
     href = ask(device).location
     assert device.delete(href).status == 204
-    assert [grant[0] for grant in granted(device)] == [2] and evsessions.list_sessions() == []
+    assert [grant[0] for grant in granted(device)] == [2] and list(evsessions.list_sessions()) == []
 
 
 def test_the_device_asks_for_something_else(device: Peer) -> None:
@@ -438,7 +438,7 @@ def test_a_session_tells_what_was_asked_granted_and_served(device: Peer, two: Pe
     assert session["vehicle"]["energyRequestNow"] == wh(10_500)
     assert len(session["grants"]) == 1 and evsessions.request_of(enrolment.find("one")) == href
     clock.advance(10 * HOUR)
-    assert evsessions.list_sessions() == []
+    assert list(evsessions.list_sessions()) == []
     with pytest.raises(Refused, match="no flow reservation request"):
         evsessions.request_of(enrolment.find("one"))
 
@@ -446,4 +446,4 @@ def test_a_session_tells_what_was_asked_granted_and_served(device: Peer, two: Pe
 def test_nobody_answers_where_that_is_set_but_who_is_asked_to(device: Peer) -> None:
     settings.reservation_policy = "off"
     ask(device)
-    assert granted(device) == [] and evsessions.list_sessions()[0]["state"] == "not answered"
+    assert granted(device) == [] and list(evsessions.list_sessions())[0]["state"] == "not answered"

@@ -70,7 +70,7 @@ def _tables(found: Mapping[str, Any]) -> dict[str, Any]:
         "responses": table(
             "responses", {"device": lfdi}, "Responses", "It has answered no event yet.", "event", "answer",
             "received_at", "created_at", links={"event": _event}),
-        "sessions": [row for row in _list("ev sessions") if row["lfdi"] == lfdi],
+        "sessions": _list("ev sessions", {"device": lfdi}),
         "exchanges": table(
             "trace", {"device": lfdi, "limit": 20}, "Last exchanges with the server",
             "None is kept: it has not connected lately, or the setting trace_exchanges is 0.", "at", "method",

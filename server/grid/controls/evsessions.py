@@ -4,7 +4,9 @@ Power in W and energy in Wh are positive for charging, as in FlowReservation.
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from server import clock, scopes
 from server.devices import enrolment
@@ -15,29 +17,41 @@ from server.grid.controls.reservationpolicy import ReservationRequest
 from server.grid.controls.results import GrantFields, SessionRow
 from server.grid.fleet import power, unmetneeds
 from server.grid.groups import virtualders
-from server.models import Device, Document, VirtualDER, pages
+from server.models import ChargingSession, Device, Document, Membership, VirtualDER, pages
+from server.models.pages import Sort
 from server.resources import documents, refresh, sql, store, table
 from server.resources.codes import RequestStatus
 from server.units import Href, WattHours
 
+SORTS: Mapping[str, Sort] = MappingProxyType({
+    "name": Sort(Device.name), "request": Sort(ChargingSession.href), "lfdi": Sort(Device.lfdi),
+    "window_start": Sort(ChargingSession.arrival_at), "window_end": Sort(ChargingSession.departure_at)})
 
-def list_sessions(vder: str | int | VirtualDER | None = None) -> list[SessionRow]:
+
+def list_sessions(
+    vder: str | int | VirtualDER | None = None, device: str | None = None
+) -> pages.Pages[SessionRow]:
     """Return the requests, with what each is granted, whose window is not over.
 
-    They are those of a virtual DER's members, or of all devices.
+    They are those of a virtual DER's members, of one device, or of all. They are found by their sessions, so
+    that devices that ask for nothing are not looked at.
     """
-    query = scopes.devices(Device.select()) if vder is None else virtualders.members(virtualders.find(vder))
-    return [row for page in pages.rows(query, Device.id) for row in _sessions(page)]
+    query = scopes.devices(ChargingSession.select(ChargingSession, Device).join(Device)).where(
+        ChargingSession.departure_at > clock.now())
+    if vder is not None:
+        query = query.where(ChargingSession.device.in_(
+            Membership.select(Membership.device).where(Membership.vder == virtualders.find(vder))))
+    if device is not None:
+        query = query.where(ChargingSession.device == enrolment.find(device))
+    return pages.Pages(query, ChargingSession.href, _sessions, sorts=SORTS)
 
 
-def _sessions(devices: Iterable[Device]) -> Iterator[SessionRow]:
-    device_of = {f"{enrolment.href(device)}/frq": device for device in devices}
-    requests = [request for request in documents.among(
-        "parent", device_of, f"AND {documents.LISTED} ORDER BY parent, sort")
-        if parse_request(request.submitted).end > clock.now()]
-    asking = [device_of[request.parent] for request in requests]
-    refresh.freshen(lists={f"{enrolment.href(device)}/frp" for device in asking})
-    yield from map(session, asking, requests)
+def _sessions(page: list[ChargingSession]) -> Iterator[SessionRow]:
+    requests = {request.href: request for request in documents.among(
+        "href", [row.href for row in page], f"AND {documents.LISTED}")}
+    found = [(row.device, requests[row.href]) for row in page if row.href in requests]
+    refresh.freshen(lists={f"{enrolment.href(device)}/frp" for device, _ in found})
+    yield from itertools.starmap(session, found)
 
 
 def session(device: Device, request: Document) -> SessionRow:

@@ -1,38 +1,51 @@
 """Warnings about a rule that is right but probably not meant: labels, values and kinds that no device has."""
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Set
 
 from server.devices import names
 from server.grid.groups import assignments, membershiprules
-from server.models import Device
 from server.resources import namehints
 
 _MOST = 5  # warnings; a rule with more faults is read again anyway
 _IDENTITIES = ("name", "lfdi", "sfdi", "manager")  # of these every device has another
 
 
-def warnings(rule: str, members: int) -> list[str]:
-    """Return what is probably wrong with a rule that gave a virtual DER so many members."""
+class KnownValues:
+    """The labels that any device has, and the values of those that a rule compares."""
+
+    def __init__(self, rule: str) -> None:
+        compared = {comparison.label for comparison in membershiprules.comparisons(rule)}
+        self._labels: set[str] = set()
+        self._values: dict[str, set[str]] = {label: set() for label in compared}
+
+    def add(self, labels: Mapping[str, str]) -> None:
+        """Add what a device has (see assignments.labels)."""
+        self._labels.update(labels)
+        for label, values in self._values.items():
+            if label in labels:
+                values.add(labels[label])
+
+    def read(self) -> dict[str, set[str]]:
+        """Return the values by label; those of a label that is not compared are left out."""
+        return {label: self._values.get(label, set()) for label in self._labels}
+
+
+def warnings(rule: str, members: int, known: KnownValues | None = None) -> list[str]:
+    """Return what is probably wrong with a rule that gave a virtual DER so many members, by what is known of
+    the devices (default: it is read)."""
     if not rule.strip():
         return []
-    values = _values()
+    if known is None:
+        known = KnownValues(rule)
+        for _, _, labels in assignments.labels_of_all():
+            known.add(labels)
+    values = known.read()
     sentences = [sentence for comparison in membershiprules.comparisons(rule)
                  for sentence in comparison_warnings(comparison, values)]
     if not sentences and not members:
         sentences = ["no device is a member yet: none fits the rule"]
     return list(dict.fromkeys(sentences))[:_MOST]
-
-
-def _values() -> dict[str, set[str]]:
-    """Return the values of each label that any device has; kind, name and so on are among them."""
-    values: dict[str, set[str]] = defaultdict(set)
-    columns = (getattr(Device, name) for name in ("labels", "kind", *_IDENTITIES))
-    for device in Device.select(*columns):
-        for label, value in assignments.labels(device).items():
-            values[label].add(value)
-    return values
 
 
 def comparison_warnings(

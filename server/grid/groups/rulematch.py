@@ -7,7 +7,7 @@ from server.errors import BadArgument
 from server.grid.groups import assignments, membershiprules, rulehints
 from server.grid.groups.membershiprules import RuleError
 from server.grid.groups.results import DeviceSummary
-from server.models import Device, pages
+from server.grid.groups.rulehints import KnownValues
 
 
 class RuleMatch(TypedDict):
@@ -28,14 +28,13 @@ def match(rule: str, limit: int) -> RuleMatch:
         raise BadArgument("rule", str(error)) from None
     devices = matched = 0
     first: list[DeviceSummary] = []
-    columns = (Device.id, Device.name, Device.kind, Device.lfdi, Device.sfdi, Device.manager, Device.labels)
-    for page in pages.rows(Device.select(*columns), Device.id, 5000):
-        devices += len(page)
-        for device in page:
-            if fits(assignments.labels(device)):
-                matched += 1
-                if len(first) < limit:
-                    first.append({"id": device.id, "name": device.name, "kind": device.kind,
-                                  "lfdi": device.lfdi})
+    known = KnownValues(rule)
+    for number, kind, labels in assignments.labels_of_all():
+        devices += 1
+        known.add(labels)
+        if fits(labels):
+            matched += 1
+            if len(first) < limit:
+                first.append({"id": number, "name": labels["name"], "kind": kind, "lfdi": labels["lfdi"]})
     return {"rule": rule, "devices": devices, "matched": matched, "first": first,
-            "warnings": rulehints.warnings(rule, matched) if devices else []}
+            "warnings": rulehints.warnings(rule, matched, known) if devices else []}

@@ -150,7 +150,7 @@ def test_a_car_that_offers_gives_as_it_is_granted(live):
     asked = evsessions.request_of(Enrolled.get())
     assert (
         b"<value>-5000</value>" in store.get(asked).body
-        and evsessions.list_sessions("town")[0]["energy_wh"] < -1000
+        and list(evsessions.list_sessions("town"))[0]["energy_wh"] < -1000
     )
     with pytest.raises(Refused, match="discharging, which is negative"):
         reservations.grant(asked, 3000, 3600, T)

@@ -35,7 +35,7 @@ def test_the_operator_is_told_before_it_happens(charger):
     assert warning[:28] in ("1 cars will leave without 5.", "1 cars will leave without 6.")
     assert "the import limit of site leaves too little: d1 " in warning
     assert all(step["injection_w"]["chargers ev"] >= -5000.5 for step in plan["steps"])
-    assert evsessions.list_sessions("site")[0]["unmet_wh"] is None, "the plan is not in force"
+    assert list(evsessions.list_sessions("site"))[0]["unmet_wh"] is None, "the plan is not in force"
 
 
 def test_it_is_written_down_with_the_session(charger):
@@ -48,7 +48,7 @@ def test_it_is_written_down_with_the_session(charger):
     virtualders.update("site", import_limit_w=8000)
     for step in range(1, 5):
         at(T - 300 + step * STEP)
-    assert Plan.select().count() > 1 and evsessions.list_sessions("site")[0]["unmet_wh"] is None
+    assert Plan.select().count() > 1 and list(evsessions.list_sessions("site"))[0]["unmet_wh"] is None
     assert clock.now() < T + 3 * 3600
 
 
