@@ -45,6 +45,15 @@ def below(vder: VirtualDER) -> Any:
     return tree.select_from(tree.c.id)
 
 
+def is_within(vder: VirtualDER | None, top: VirtualDER | None) -> bool:
+    """Return whether who may see what is below `top` may see all that is below a virtual DER; None stands for
+    the whole tree."""
+    if top is None:
+        return True
+    return vder is not None and VirtualDER.select().where(
+        (VirtualDER.id == vder.id) & VirtualDER.id.in_(below(top))).exists()
+
+
 def _members(vder: VirtualDER) -> Any:
     return Membership.select(Membership.device).where(Membership.vder == vder.id)
 

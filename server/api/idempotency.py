@@ -16,7 +16,7 @@ from typing import Any
 
 from flask import Response
 
-from server import clock
+from server import clock, scopes
 from server.api import encoding
 from server.errors import Refused
 from server.models import KeyedRequest, db, is_postgres
@@ -42,15 +42,17 @@ def key(text: str | None) -> str | None:
 
 
 def digest(operation: Operation, given: Mapping[str, Any]) -> str:
-    """Return what tells requests for an operation from each other. Passwords are no part of it, since they
-    could be guessed from it."""
+    """Return what tells requests for an operation from each other: the values, and where the caller's rights
+    end, beyond which an answer may tell. Passwords are no part of it, since they could be guessed from it."""
     def plain(value: Any) -> Any:
         if isinstance(value, UploadedFile):
             return [value.name, hashlib.sha256(value.content).hexdigest()]
         return str(value)
     secret = {argument.name for argument in operation.arguments if argument.arg.secret}
     told = {name: value for name, value in given.items() if name not in secret}
-    text = json.dumps([operation.name, told], sort_keys=True, default=plain)
+    top = scopes.top()
+    text = json.dumps([operation.name, told, *([top.id] if top is not None else [])], sort_keys=True,
+                      default=plain)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from flask import Response
 
-from server import actors, clock, logs
+from server import actors, clock, logs, scopes
 from server.api import calls, jobs
 from server.api.problems import problem
 from server.api.routes import ROOT, routes
@@ -23,7 +23,7 @@ from server.models.unavailable import DATABASE_ERRORS
 from server.operations import progress
 from server.operators import authorisation
 from server.operators.principals import Principal
-from server.operators.roles import Role
+from server.operators.roles import Role, lesser
 
 log = logging.getLogger(__name__)
 PAUSE_S = 1.0  # between two looks for work
@@ -148,7 +148,9 @@ def _principal(row: OperatorJob) -> Principal:
     user = OperatorUser.get_or_none(OperatorUser.name == row.who)
     if user is None or user.disabled:
         raise Refused(403, f"{row.who} may sign in no more")
-    return Principal(row.who, Role(row.role), row.vder)
+    if user.vder is not None and not scopes.is_within(row.vder, user.vder):
+        raise Refused(403, f"the rights of {row.who} end at {user.vder.name} by now: ask for it again")
+    return Principal(row.who, lesser(Role(row.role), Role(user.role)), row.vder)
 
 
 def _end(row: OperatorJob, response: Response) -> None:

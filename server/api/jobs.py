@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 
 from flask import Flask, Request, Response, request
 
-from server import clock
+from server import clock, scopes
 from server.api import access, encoding, values
 from server.api.routes import ROOT, Route, routes
 from server.api.schemas import Results, Schema
@@ -20,7 +20,7 @@ from server.errors import Refused
 from server.models import OperatorJob, check_schema, first_statement
 from server.operations.declaration import Argument, UploadedFile
 from server.operators.principals import Principal
-from server.operators.roles import Role
+from server.operators.roles import Role, includes
 from server.resources import store
 from server.units import Instant
 
@@ -154,16 +154,22 @@ def _result(number: str) -> Response:
 
 
 def _find(number: str) -> OperatorJob:
-    """Return the operation of a number. Refused (404) where there is none that is the caller's, or that an
-    administrator of everything may see."""
+    """Return the operation of a number. Refused (404) where there is none that is the caller's and was asked
+    for with no more rights than they have here, or that an administrator of everything may see."""
     first_statement(check_schema)
     who = access.principal(request)
     is_number = number.isascii() and number.isdecimal() and len(number) < 10
     row = OperatorJob.get_or_none(OperatorJob.id == int(number)) if is_number else None
-    sees_all = who.role is Role.ADMINISTRATOR and who.subtree is None
-    if row is None or row.who != who.name and not sees_all:
+    if row is None or not _is_for(row, who):
         raise Refused(404, f"there is no operation {number}")
     return row
+
+
+def _is_for(row: OperatorJob, who: Principal) -> bool:
+    if who.role is Role.ADMINISTRATOR and who.subtree is None:
+        return True
+    return bool(row.who == who.name) and includes(who.role, Role(row.role)) and scopes.is_within(
+        row.vder, who.subtree)
 
 
 def describe(row: OperatorJob) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 from server import audit, clock
 from server.errors import BadArgument, Refused
 from server.grid.groups import virtualders
-from server.models import OperatorToken, OperatorUser, VirtualDER
+from server.models import KeyedRequest, OperatorJob, OperatorToken, OperatorUser, VirtualDER
 from server.operators import passwords, sessions
 from server.operators.roles import Role
 from server.resources import namehints, store
@@ -118,9 +118,14 @@ def set_password(name: str, password: str) -> OperatorUser:
 
 @audit.audited("user remove", "{name}", state=_state)
 def remove(name: str) -> None:
-    """Remove a user with all tokens and sessions. The audit log keeps the name."""
+    """Remove a user with all tokens and sessions. The audit log keeps the name.
+
+    What was answered to a user of this name is for no other who gets it later.
+    """
     with store.transaction():
         find(name).delete_instance()
+        for table in (OperatorJob, KeyedRequest):
+            table.delete().where(table.who == name).execute()
 
 
 def describe(user: OperatorUser) -> UserRow:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from server import actors, audit, clock
+from server import actors, audit, clock, scopes
 from server.api import changes, idempotency
 from server.api.routes import routes
 from server.grid.groups import virtualders
@@ -119,6 +119,21 @@ def test_keys_are_those_of_a_user(program: Program) -> None:
     create(program)
     users.create("kate", Role.OPERATOR)
     assert isinstance(idempotency.claim("kate", KEY["Idempotency-Key"], "stop order", "d"), idempotency.Claim)
+
+
+def test_an_answer_is_for_the_rights_that_it_was_given_to(server: None) -> None:
+    virtualders.create("north")
+    operation, given = routes()["vder update"].operation, {"vder": "north"}
+    with scopes.within(virtualders.find("north")):
+        part = idempotency.digest(operation, given)
+    assert part != idempotency.digest(operation, given)
+
+
+def test_another_user_of_the_name_gets_no_answer(program: Program) -> None:
+    users.create("console", Role.ADMINISTRATOR)
+    create(program)
+    users.remove("console")
+    assert not KeyedRequest.select().exists()
 
 
 def test_the_text_of_a_token_is_not_kept(program: Program) -> None:

@@ -10,6 +10,7 @@ import pytest
 from server import audit, clock
 from server.api import jobrunner, jobs
 from server.devices import enrolment
+from server.grid.groups import virtualders
 from server.models import Device, OperatorJob, OperatorUser
 from server.operators import authentication, users
 from server.operators.principals import Principal
@@ -147,6 +148,45 @@ def test_it_is_done_with_the_rights_of_who_asked(asking: Program, monkeypatch: p
     OperatorJob.update(role="viewer").where(OperatorJob.id == 2).execute()
     jobrunner.run_next()
     assert "needs the role administrator" in now(asking, 2)["problem"]["detail"]
+
+
+@on_sqlite
+def test_rights_that_have_ended_meanwhile_are_none(asking: Program) -> None:
+    enrol(asking)
+    users.update(WHO, role=Role.VIEWER)
+    jobrunner.run_next()
+    assert "needs the role administrator" in now(asking)["problem"]["detail"]
+    enrol(asking)
+    virtualders.create("north")
+    users.update(WHO, role=Role.ADMINISTRATOR, vder="north")
+    jobrunner.run_next()
+    assert "end at north by now" in now(asking, 2)["problem"]["detail"] and not Device.select().exists()
+
+
+@on_sqlite
+def test_a_narrower_token_sees_none_that_had_more_rights(
+    asking: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    virtualders.create("north")
+    virtualders.create("feeder", parent="north")
+    north, feeder = virtualders.find("north"), virtualders.find("feeder")
+    enrol(asking)
+    OperatorJob.update(role="operator", vder=feeder).execute()
+    for role, vder, status in ((Role.OPERATOR, feeder, 200), (Role.OPERATOR, north, 200),
+                               (Role.OPERATOR, None, 200), (Role.VIEWER, north, 404)):
+        found = Principal(WHO, role, vder)
+        monkeypatch.setattr(authentication, "by_token", lambda _, found=found: found)
+        assert asking.send("GET", "/operations/1").status_code == status
+    OperatorJob.update(vder=None).execute()
+    found = Principal(WHO, Role.OPERATOR, north)
+    assert asking.refused("GET", "/operations/1/result")["status"] == 404
+
+
+@on_sqlite
+def test_another_user_of_the_name_gets_none(asking: Program) -> None:
+    enrol(asking)
+    users.remove(WHO)
+    assert not OperatorJob.select().exists()
 
 
 @on_sqlite
