@@ -169,7 +169,7 @@ def _position(cursor: str) -> tuple[str, Any]:
         return "", None
     try:
         kind, position = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         raise _bad_cursor(cursor) from None
     parts = position if kind == "sort" and isinstance(position, list) else [position]
     least = -1 if kind == "sort" else 0  # which stands for none

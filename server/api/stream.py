@@ -26,7 +26,7 @@ MEDIA_TYPE = "text/event-stream"
 LAST_ID, KIND = "Last-Event-ID", "kind"
 HEADERS = {"X-Accel-Buffering": "no"}  # a proxy is to pass on each message at once
 _KEPT = ("HTTP_AUTHORIZATION", "HTTP_COOKIE", "REMOTE_ADDR", "REQUEST_METHOD", "wsgi.url_scheme", "HTTP_HOST",
-         "SERVER_NAME", "SERVER_PORT")
+         "SERVER_NAME", "SERVER_PORT", "gunicorn.socket")
 _PASSIVE = {f"HTTP_{access.PASSIVE.upper().replace('-', '_')}": "stream"}  # a page that is open is not used
 MOST = 1000  # changes of an answer that ends
 

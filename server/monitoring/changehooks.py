@@ -45,9 +45,9 @@ class RemovedWebhook(TypedDict):
 
 
 class TriedWebhook(TypedDict):
-    """What a message that was sent as a trial was answered with."""
+    """What a message that was sent as a trial was answered with; null where none was sent."""
     name: str
-    status: int
+    status: int | None
 
 
 def source(hook: Webhook) -> str:
@@ -124,12 +124,16 @@ def remove(name: str) -> None:
         alarms.clear(ALARM, source(hook))
 
 
-def test(name: str) -> TriedWebhook:
+def test(name: str, dry_run: bool = False) -> TriedWebhook:
     """Send a message of the type `test`. One that was given up is tried again from then on.
 
-    Refused (409) where it is not taken.
+    Refused (409) where it is not taken. A dry run sends nothing.
     """
     hook = find(name)
+    if dry_run:
+        if why := hookposts.fault(hook.url):
+            raise Refused(409, f"the webhook {name} is told nothing: {why}")
+        return {"name": name, "status": None}
     try:
         status = hookposts.post(hook.url, hook.secret, f"test_{secrets.token_hex(8)}", {
             "type": "test", "timestamp": hookposts.timestamp(), "data": {"webhook": hook.name}})

@@ -7,7 +7,7 @@ from typing import Annotated
 from server.models.changes import KINDS
 from server.monitoring import changehooks
 from server.monitoring.changehooks import NewWebhook, RemovedWebhook, TriedWebhook, WebhookRow
-from server.operations.declaration import Arg, Group, Role
+from server.operations.declaration import Arg, DryRun, Group, Role
 
 webhook = Group("webhook", """
     Where programs are told of what changes: events, orders, plans, alarms and so on.
@@ -53,6 +53,9 @@ def remove(name: Name) -> RemovedWebhook:
 
 
 @webhook.operation("test", role=Role.ADMINISTRATOR)
-def test(name: Name) -> TriedWebhook:
-    """Send a webhook a message of the type `test`. One that was given up is tried again if it takes that."""
-    return changehooks.test(name)
+def test(name: Name, *, dry_run: DryRun = False) -> TriedWebhook:
+    """Send a webhook a message of the type `test`. One that was given up is tried again if it takes that.
+
+    A dry run sends nothing.
+    """
+    return changehooks.test(name, dry_run)

@@ -79,7 +79,8 @@ def test_only_the_fields_that_are_asked_for(many: Program) -> None:
 @pytest.mark.parametrize("query, argument", [
     ("limit=0", "limit"), ("limit=1001", "limit"), ("limit=x", "limit"), ("cursor=x", "cursor"),
     ("cursor=WyJvZmZzZXQiLDJd", "cursor"), ("cursor=bnVsbA", "cursor"), ("cursor=WyJrZXkiLCJ4Il0", "cursor"),
-    ("cursor=WyJrZXkiLC0xXQ", "cursor"), ("cursor=%C3%BC", "cursor"), ("limit=1&limit=2", "limit")])
+    ("cursor=WyJrZXkiLC0xXQ", "cursor"), ("cursor=" + "W1tb" * 800, "cursor"),
+    ("cursor=%C3%BC", "cursor"), ("limit=1&limit=2", "limit")])
 def test_what_is_no_page_is_refused(many: Program, query: str, argument: str) -> None:
     assert many.refused("GET", f"/devices?{query}")["argument"] == argument
 

@@ -220,6 +220,7 @@ def test_a_certificate_stands_for_whom_it_names(
     assert (caller["user"], caller["signed_in_by"], caller["until"]) == ("kate", "certificate", None)
     assert "who is no user" in read(by_certificate(browser, nobody), 401)["detail"]
     assert "has no token" in read(by_certificate(browser, None), 401)["detail"]
+    assert by_certificate(browser, kate, path="/stream").status_code == 200
     for headers, status in (({}, 200), ({"Sec_Fetch_Site": "cross-site"}, 403),
                             ({"Origin": "https://evil.example"}, 403)):
         answer = by_certificate(browser, kate, "POST", "/virtual-ders", **headers)

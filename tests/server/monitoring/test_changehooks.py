@@ -17,6 +17,7 @@ from server.models import StateChange, vder_audience
 from server.models.changes import ALARM, MOST, ORDER, note
 from server.monitoring import changehooks, hookdelivery, hookposts
 from server.monitoring.undelivered import Undelivered
+from server.operations import webhooks
 from tests.conftest import on_sqlite
 from tests.server.monitoring.receivers import Webhook, serving
 
@@ -112,6 +113,9 @@ def test_it_is_given_up_and_tried_again_once_it_takes_a_test(
         changehooks.test("desk")
     receiver.status, receiver.posts = 200, []
     assert hookdelivery.deliver_due() == 0
+    tried = webhooks.webhook.operations["test"].run({"name": "desk", "dry_run": True})
+    assert tried == {"name": "desk", "status": None}
+    assert receiver.posts == [] and shown()["given_up_at"] is not None
     assert changehooks.test("desk") == {"name": "desk", "status": 200}
     assert shown()["given_up_at"] is None and alarms.rows(kind="webhook") == []
     receiver.posts = []
