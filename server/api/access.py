@@ -19,6 +19,7 @@ CHALLENGE = f'{SCHEME} realm="counterpoise"'
 SAFE = ("GET", "HEAD", "OPTIONS")
 PASSIVE = "X-Passive"  # header of what a page asks for by itself: it keeps no session from ending
 _LOCAL = ("localhost", "127.0.0.1", "::1")
+_BY_PROXY = ("X-Forwarded-For", "X-Real-IP", "Forwarded", "Via")
 
 
 def principal(request: Request) -> Principal:
@@ -106,10 +107,12 @@ def require_same_origin(request: Request, strict: bool = True) -> None:
 
 def _guest(request: Request) -> Principal:
     """Whoever does not sign in, as a viewer. Refused where they come by another name of this machine: a page
-    of elsewhere may have its name lead here."""
+    of elsewhere may have its name lead here; and by a proxy on it, which may bring anybody."""
     host = urlsplit(f"//{request.host}").hostname or ""
     if not _is_local(host):
         _refuse_guest(f"guests come by the address {_LOCAL[1]}, not by {host}")
+    if any(name in request.headers for name in _BY_PROXY):
+        _refuse_guest("guests come from this machine itself, not by a proxy: sign in")
     user = OperatorUser.get_or_none(OperatorUser.name == settings.console_guest)
     if user is None or user.disabled:
         _refuse_guest(f"the user {settings.console_guest} is {'disabled' if user else 'not there'} "

@@ -180,6 +180,8 @@ def test_a_guest_looks_and_does_nothing(guest: Browser) -> None:
 def test_a_guest_comes_by_an_address_of_this_machine(guest: Browser) -> None:
     assert "not by evil.example" in read(guest.send("GET", "/session", Host="evil.example"), 401)["detail"]
     assert guest.send("GET", "/session", Host="[::1]:8444").status_code == 200
+    forwarded = guest.client.open("/api/v1/session", headers={"X-Forwarded-For": "203.0.113.9"})
+    assert "not by a proxy" in read(forwarded, 401)["detail"]
 
 
 def test_a_guest_who_is_no_user_is_told_so(guest: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
