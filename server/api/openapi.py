@@ -8,7 +8,8 @@ from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
-from server.api import access, encoding, etags, exports, jobs, lists, problems, requestvalues, schemas, signin
+from server.api import (access, encoding, etags, exports, jobs, lists, openidsignin, problems, requestvalues,
+                        schemas, signin, stream)
 from server.api.routes import ROOT, VERBS, Route, routes
 from server.api.schemas import Schema
 from server.operations.declaration import DRY_RUN, Argument, UploadedFile
@@ -38,6 +39,9 @@ _REFUSALS: Mapping[int, str] = {
 _OF_CHANGES: Mapping[int, str] = {
     412: "It was changed meanwhile.", 422: "The Idempotency-Key came with another request before."}
 _OF_BODIES: Mapping[int, str] = {413: "It is too long.", 415: "The body is of another type."}
+_OF_LISTENERS: Mapping[int, str] = {
+    429: "The user listens too often already; see Retry-After.",
+    503: "Too many listen already, or the database is not there; see Retry-After."}
 _OTHER = "Refused"
 _ANSWER = "The question was answered with yes."
 
@@ -54,10 +58,11 @@ def document() -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for route in routes().values():
         paths.setdefault(ROOT + route.path, {})[route.method.lower()] = _operation(route, results)
-    statuses = {**_REFUSALS, **_OF_BODIES}
-    paths |= jobs.document(results, {status: _reference(_name(status)) for status in (401, 404, 409)})
-    paths |= signin.document(results, {status: _reference(_name(status)) for status in statuses}
-                             | {0: _reference(_OTHER)})
+    refusals = {status: _reference(_name(status)) for status in (*_REFUSALS, *_OF_BODIES, *_OF_LISTENERS)}
+    paths |= jobs.document(results, {status: refusals[status] for status in (401, 404, 409)})
+    paths |= signin.document(results, refusals | {0: _reference(_OTHER)})
+    paths |= openidsignin.document(refusals | {0: _reference(_OTHER)})
+    paths |= stream.document({status: refusals[status] for status in (400, 401, 403, *_OF_LISTENERS)})
     return {
         "openapi": "3.1.0",
         "info": {"title": "Counterpoise", "version": version("counterpoise"), "description": _INFO},
@@ -189,6 +194,7 @@ def _name(status: int) -> str:
 def _refusals() -> dict[str, Any]:
     """The answers to requests that are refused, by the names by which operations refer to them."""
     problem = {problems.MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{PROBLEM}"}}}
-    named = {_name(status): words for status, words in {**_REFUSALS, **_OF_BODIES, **_OF_CHANGES}.items()}
+    named = {_name(status): words for status, words in {
+        **_REFUSALS, **_OF_BODIES, **_OF_CHANGES, **_OF_LISTENERS}.items()}
     named[_OTHER] = "Refused; 503: not now, see Retry-After."
     return {name: {"description": words, "content": problem} for name, words in named.items()}

@@ -1,10 +1,14 @@
 """`/api/v1/session/openid`: sign in at a provider of OpenID Connect, and come back from there."""
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from flask import Flask, Response, redirect, request
 
 from server.api import access
 from server.api.routes import ROOT
+from server.api.schemas import Schema
 from server.config import settings
 from server.models import check_schema, first_statement
 from server.operators import openid, sessions
@@ -59,3 +63,27 @@ def _redirect(href: str, attempt: str) -> Response:
                         secure=settings.console_tls, httponly=True, samesite="Lax")
     assert isinstance(response, Response)
     return response
+
+
+def document(refusals: Mapping[int, Schema]) -> dict[str, Any]:
+    """Return the paths as the OpenAPI document has them; `refusals` are its answers to what is refused, by
+    status."""
+    def described(name: str, summary: str, parameters: Mapping[str, str], statuses: tuple[int, ...]
+                  ) -> dict[str, Any]:
+        return {"get": {
+            "operationId": name, "summary": summary, "tags": ["session"], "security": [],
+            "parameters": [{"name": parameter, "in": "query", "required": False, "description": words,
+                            "schema": {"type": "string"}} for parameter, words in parameters.items()],
+            "responses": {"303": {"description": "Go there.", "headers": {
+                "Location": {"required": True, "schema": {"type": "string"}}}},
+                **{str(status): refusals[status] for status in statuses}, "default": refusals[0]}}}
+    return {
+        ROOT + BEGIN: described(
+            "session_openid", "Sign in at the provider of OpenID Connect: the browser is sent there.",
+            {TO: "The path of this server to be led to afterwards."}, (404,)),
+        ROOT + BACK: described(
+            "session_openid_back", "Where the provider sends the browser: the answer sets the cookie of a "
+            "session.", {"code": "What the provider gives the server a token for.",
+                         "state": "Which attempt it is.", "error": "Why the provider refuses."},
+            (400, 401, 403, 404)),
+    }

@@ -6,7 +6,7 @@ changed since; a client then comes again.
 """
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flask import Flask, Request, Response, request
@@ -15,6 +15,7 @@ from server import statechanges
 from server.api import access, streamtexts
 from server.api.listeners import StreamListener, StreamListeners
 from server.api.routes import ROOT
+from server.api.schemas import Schema
 from server.errors import BadArgument
 from server.models import check_schema, first_statement
 from server.models.changes import KINDS
@@ -23,7 +24,7 @@ from server.operators import authorisation
 PATH = f"{ROOT}/stream"
 LISTENERS = "counterpoise.listeners"  # of the environment, where connections can be handed over
 MEDIA_TYPE = "text/event-stream"
-LAST_ID, KIND = "Last-Event-ID", "kind"
+LAST_ID, AFTER, KIND = "Last-Event-ID", "last_event_id", "kind"
 HEADERS = {"X-Accel-Buffering": "no"}  # a proxy is to pass on each message at once
 _KEPT = ("HTTP_AUTHORIZATION", "HTTP_COOKIE", "REMOTE_ADDR", "REQUEST_METHOD", "wsgi.url_scheme", "HTTP_HOST",
          "SERVER_NAME", "SERVER_PORT", "gunicorn.socket")
@@ -49,7 +50,7 @@ def _stream() -> Response:
     environ = {name: request.environ[name] for name in _KEPT if name in request.environ} | _PASSIVE
     who = access.principal(Request(environ))
     kinds = _kinds(request)
-    key, given = streamtexts.key(), request.headers.get(LAST_ID, "") or request.args.get("last_event_id", "")
+    key, given = streamtexts.key(), request.headers.get(LAST_ID, "") or request.args.get(AFTER, "")
     position = streamtexts.position_of(given, key) if given else None
     lost = bool(given) and (position is None or not statechanges.is_kept(position))
     if position is None or lost:
@@ -81,3 +82,24 @@ def _kinds(request: Request) -> frozenset[str]:
     if unknown:
         raise BadArgument(KIND, f"there is no kind {unknown[0]!r}; there are {', '.join(KINDS)}")
     return chosen
+
+
+def document(refusals: Mapping[int, Schema]) -> dict[str, Any]:
+    """Return the path as the OpenAPI document has it; `refusals` are its answers to what is refused, by
+    status."""
+    after = "The id of the last message that was read: it goes on behind that one."
+    return {PATH: {"get": {
+        "operationId": "stream", "tags": ["stream"],
+        "summary": "Listen to changes of state, as they happen.",
+        "description": "Server-sent events, without an end: who reads them shows what was read last when it "
+                       "comes again. A `ready` message comes first, and `lost` where some are not kept.",
+        "parameters": [
+            {"name": KIND, "in": "query", "required": False, "description": "Only these kinds.",
+             "explode": True, "schema": {"type": "array", "items": {"type": "string", "enum": list(KINDS)}}},
+            {"name": LAST_ID, "in": "header", "required": False, "description": after,
+             "schema": {"type": "string"}},
+            {"name": AFTER, "in": "query", "required": False,
+             "description": f"Likewise, for who cannot send {LAST_ID}.", "schema": {"type": "string"}}],
+        "responses": {"200": {"description": "Messages, each with its id, its kind and JSON.", "content": {
+            MEDIA_TYPE: {"schema": {"type": "string"}}}},
+            **{str(status): refusal for status, refusal in refusals.items()}}}}}

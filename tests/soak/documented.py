@@ -28,8 +28,8 @@ TOKEN = "token of the proof"
 # 400 and 404 are right for what the document allows.
 LEFT_OUT = ("positive_data_acceptance", "ignored_auth", "missing_required_header", "unsupported_method",
             "use_after_free", "ensure_resource_availability", "object_level_authorization")
-# What ends the session of the proof, takes long, or would fill the disk.
-APART = ("reindex",)
+# What ends the session of the proof, takes long, would fill the disk, or is an answer without an end.
+APART = ("reindex", "stream")
 
 
 @contextmanager

@@ -30,7 +30,7 @@ def described(document: dict[str, Any], name: str) -> dict[str, Any]:
 
 def test_every_operation_is_in_it_with_each_argument_once(document: dict[str, Any]) -> None:
     ids = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
-    assert len(ids) == len(set(ids)) == len(routes.PATHS) + 6  # of /session and /operations
+    assert len(ids) == len(set(ids)) == len(routes.PATHS) + 9  # of /session, /operations and /stream
     for name, route in routes.routes().items():
         said = described(document, name)
         parameters = [parameter["name"] for parameter in said["parameters"] if parameter["in"] != "header"]
@@ -43,6 +43,18 @@ def test_every_operation_is_in_it_with_each_argument_once(document: dict[str, An
         assert said["summary"] and set(route.verbs) <= set(said["tags"])
         assert ("multipart/form-data" in said.get("requestBody", {"content": {}})["content"]) is any(
             argument.kind is UploadedFile for argument in route.others)
+
+
+def test_the_stream_and_the_sign_in_elsewhere_are_in_it(document: dict[str, Any]) -> None:
+    said = document["paths"]["/api/v1/stream"]["get"]
+    assert list(said["responses"]["200"]["content"]) == ["text/event-stream"]
+    assert {"401", "403", "429", "503"} <= said["responses"].keys()
+    kind, *_ = [parameter for parameter in said["parameters"] if parameter["name"] == "kind"]
+    assert "alarm" in kind["schema"]["items"]["enum"]
+    assert "Last-Event-ID" in [parameter["name"] for parameter in said["parameters"]]
+    for path in ("/session/openid", "/session/openid/back"):
+        said = document["paths"][routes.ROOT + path]["get"]
+        assert "303" in said["responses"] and said["security"] == []
 
 
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
