@@ -34,7 +34,9 @@ def answer(route: Route, request: Request, in_path: Mapping[str, str]) -> Respon
             do = partial(_do, route, request, given, page)
             if jobs.is_wanted(route, request):
                 do = partial(jobs.queue, route, who, reason, given, _written_kind(route, request))
-            return changes.done(route, request, who.name, given, do) if route.operation.changes else do()
+            if not route.operation.changes:
+                return do()
+            return changes.done(route, changes.asked(request), who.name, given, do)
     except ImportError as missing:
         if EXTRA not in str(missing):
             raise
@@ -96,6 +98,11 @@ def _document(route: Route, result: Any, page: lists.AskedPage | None) -> Any:
     if not lists.is_list(result):
         return values.as_json(result, declared)
     return lists.as_json(result, declared, page or lists.AskedPage(limit=lists.WHOLE))
+
+
+def whole(route: Route, result: Any) -> Response:
+    """Return the answer that has a result; a list whole."""
+    return _json(_document(route, result, None))
 
 
 def _json(document: Any) -> Response:

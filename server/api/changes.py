@@ -7,7 +7,7 @@ is kept for its key.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Request, Response
 
@@ -20,18 +20,30 @@ from server.operations.declaration import DRY_RUN
 from server.resources import store
 
 
-def done(route: Route, request: Request, who: str, given: Mapping[str, Any], do: Callable[[], Response]
+class AskedChange(NamedTuple):
+    """How a change is asked for: the ETags of the thing as the caller has seen it, and the key with which it
+    is done once. `digest` tells requests with that key from each other (default: by the values)."""
+    if_match: str | None = None
+    key: str | None = None
+    digest: str = ""
+
+
+def asked(request: Request) -> AskedChange:
+    """Return how a request asks for a change."""
+    return AskedChange(request.headers.get(etags.IF_MATCH), request.headers.get(idempotency.HEADER))
+
+
+def done(route: Route, asked: AskedChange, who: str, given: Mapping[str, Any], do: Callable[[], Response]
          ) -> Response:
-    """Return the answer to a request for what changes something. Refused where it is not done."""
-    if_match = request.headers.get(etags.IF_MATCH)
-    key = idempotency.key(request.headers.get(idempotency.HEADER))
-    operation = route.operation
+    """Return the answer to who asks for a change. Refused where it is not done."""
+    if_match, key, operation = asked.if_match, idempotency.key(asked.key), route.operation
     if given.get(DRY_RUN):
         _check(route, given, if_match)
         return do()
     if key is None or operation.name in idempotency.ALWAYS_ANEW:
         return _if_it_is_so(route, given, if_match, do)
-    claim = idempotency.claim(who, key, operation.name, idempotency.digest(operation, given))
+    claim = idempotency.claim(
+        who, key, operation.name, asked.digest or idempotency.digest(operation, given))
     if isinstance(claim, Response):
         return claim
 

@@ -18,8 +18,7 @@ from server.operations.declaration import DRY_RUN, Operation, UploadedFile
 from server.operators.roles import Role
 
 blueprint = Blueprint("actions", __name__)
-BACK, YES, REASON, DONE = "back", "yes", "reason", "done"
-_OWN = (BACK, YES, DRY_RUN, identity.TOKEN_FIELD)
+BACK, YES, REASON, DONE = running.BACK, running.YES, "reason", "done"
 
 
 @blueprint.get("/do/<segment:name>")
@@ -48,14 +47,14 @@ def do(name: str) -> ResponseReturnValue:
         if question := operation.question(given) if _has_all(operation, given) else "":
             if request.form.get(YES) != "true":
                 return _ask(operation, question)
-        result = _result(operation, given)
+        result, before = _done(operation, given)
     except Refused as refused:
         form.refuse(refused)
         return _page(operation, form, status=refused.status)
     waits = "Waiting" in result.title
     if (back := back_to()) and not given.get(DRY_RUN) and not waits:
         return redirect(f"{back}{'&' if '?' in back else '?'}{DONE}={quote(operation.name)}", 303)
-    return _page(operation, form, result, tried=bool(given.get(DRY_RUN)))
+    return _page(operation, form, result, tried=bool(given.get(DRY_RUN)), before=before)
 
 
 def _has_all(operation: Operation, given: dict[str, Any]) -> bool:
@@ -69,13 +68,20 @@ def _is_complete(operation: Operation, given: MultiDict[str, str]) -> bool:
     return not uploads and all(given.get(name, "").strip() for name in needed)
 
 
+def _done(operation: Operation, given: dict[str, Any]) -> tuple[cells.ResultNode, bool]:
+    """Do what changes something, once; return what a page shows of its result, and whether it was done
+    before."""
+    if not operation.changes:
+        return _result(operation, given), False
+    result, before = running.change(operation.name, given, str(given.get(REASON) or ""))
+    title = "Waiting for approval" if is_waiting(result) else "Result"
+    return cells.node(result, operation.result, title), before
+
+
 def _result(operation: Operation, given: dict[str, Any]) -> cells.ResultNode:
-    """Run an operation and return what a page shows of its result."""
-    reason = str(given.get(REASON) or "")
-    with running.allowed(operation.name, given, reason) as found:
-        result = found.run(given)
-        title = "Waiting for approval" if is_waiting(result) else "Result"
-        return cells.node(result, operation.result, title)
+    """Run an operation that looks, and return what a page shows of its result."""
+    with running.allowed(operation.name, given) as found:
+        return cells.node(found.run(given), operation.result, "Result")
 
 
 def is_waiting(result: Any) -> bool:
@@ -91,10 +97,10 @@ def back_to() -> str:
 
 
 def _page(operation: Operation, form: forms.OperationForm, result: cells.ResultNode | None = None,
-          tried: bool = False, status: int = 200) -> ResponseReturnValue:
+          tried: bool = False, before: bool = False, status: int = 200) -> ResponseReturnValue:
     return render_template(
         "console/action.html", page=page_of(operation), form=form, operation=operation, result=result,
-        tried=tried, back=back_to(), is_look=operation.role is Role.VIEWER), status
+        tried=tried, before=before, back=back_to(), is_look=operation.role is Role.VIEWER), status
 
 
 def _ask(operation: Operation, question: str) -> ResponseReturnValue:

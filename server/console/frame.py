@@ -79,6 +79,7 @@ def _context() -> dict[str, Any]:
     return {
         "pages": [page for page in PAGES if identity.may(page.role)], "asset": assets.href,
         "who": identity.known, "is_guest": identity.is_guest, "form_token": identity.form_token,
+        "once_key": running.once_key,
         "timezone": settings.timezone, "now": cells.instant(clock.now()), "instant": cells.instant,
         "shown": cells.shown, "power": cells.power, "title_of": forms.title, "form_of": forms.of_operation,
         "find_operation": running.find, "has_role": identity.may, "vder_names": vder_names, "done": _done,

@@ -1,12 +1,20 @@
-"""An operation, run in the name of who has signed in, by the way that the REST interface has."""
+"""An operation, run in the name of who has signed in, by the way that the REST interface has.
+
+A form has a key of its own, so that what it asks for is done once, however often it is sent.
+"""
 from __future__ import annotations
 
+import secrets
+import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from server.api import lists, values
-from server.api.routes import routes
+from flask import Response, request
+
+from server.api import calls, changes, idempotency, lists, values
+from server.api.changes import AskedChange
+from server.api.routes import Route, routes
 from server.console import identity
 from server.errors import Refused
 from server.models.pages import Pages
@@ -16,6 +24,11 @@ from server.operators import authorisation
 
 EXTRA = "pip install"  # part of the message of an import error where an extra is missing
 NO_VALUES: Mapping[str, Any] = {}
+KEY_FIELD, YES, BACK = "idempotency_key", "yes", "back"  # fields of forms that say nothing of what is wanted
+BESIDE = (identity.TOKEN_FIELD, KEY_FIELD, YES, BACK)
+WAIT_S, MOST_WAITS = 0.25, 20  # for what the same form asked for a moment ago, and is being done
+_SENT_BEFORE = ("this form was sent before, with other values, and those were done. Look at what came of "
+                "them; send it again if you mean this as well")
 
 
 def find(name: str) -> Operation:
@@ -48,6 +61,56 @@ def run(name: str, given: Mapping[str, Any] = NO_VALUES, reason: str = "") -> An
         if lists.is_list(result) and not isinstance(result, list):
             return list(result)
         return result
+
+
+def once_key() -> str:
+    """Return a new key, for a hidden field of a form."""
+    return secrets.token_urlsafe(16)
+
+
+class DoneChange(NamedTuple):
+    """The result of an operation that changes something, and whether it was done before, by the same form."""
+    result: Any
+    before: bool
+
+
+def change(name: str, given: Mapping[str, Any], reason: str = "") -> DoneChange:
+    """Do what the form of the present request asks for, once. Refused, or BadArgument, where it is not
+    done."""
+    with allowed(name, given, reason) as operation:
+        route = routes()[name]
+        answer = _done(route, _asked(operation, given), given)
+        document = answer.get_json()
+        if lists.is_declared(operation.result):
+            document = document["items"]
+        before = idempotency.REPLAYED in answer.headers
+        return DoneChange(values.from_json(document, operation.result), before)
+
+
+def _asked(operation: Operation, given: Mapping[str, Any]) -> AskedChange:
+    """How the form of the present request asks. It is known by what was typed: `now` is another instant when
+    the form is sent again."""
+    typed = {field: request.form.getlist(field) for field in request.form if field not in BESIDE}
+    files = {field: given[field] for field in request.files if field in given}
+    return AskedChange(key=request.form.get(KEY_FIELD) or None,
+                       digest=idempotency.digest(operation, {**typed, **files}))
+
+
+def _done(route: Route, asked: AskedChange, given: Mapping[str, Any]) -> Response:
+    """The answer; that to the form when it was sent before, even if that is being done at the moment."""
+    def do() -> Response:
+        return calls.whole(route, route.operation.run(given))
+    for waits in range(MOST_WAITS + 1):
+        try:
+            return changes.done(route, asked, identity.principal().name, given, do)
+        except Refused as refused:
+            if asked.key and refused.status == 422 and idempotency.HEADER in refused.why:
+                raise Refused(422, _SENT_BEFORE) from None
+            if refused.status != 409 or idempotency.HEADER not in refused.why or waits == MOST_WAITS or (
+                    "Retry-After" not in refused.headers):
+                raise
+        time.sleep(WAIT_S)
+    raise AssertionError
 
 
 class ListedPage(NamedTuple):

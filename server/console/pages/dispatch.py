@@ -70,7 +70,7 @@ def ask() -> ResponseReturnValue:
 
 
 def _order(given: Mapping[str, Any]) -> ResponseReturnValue:
-    result = running.run(ORDER, given, str(given.get("reason", "")))
+    result = running.change(ORDER, given, str(given.get("reason", ""))).result
     if actions.is_waiting(result):
         return render_template("console/dispatch-waiting.html", page=BY_KEY["dispatch"], waiting=result)
     return redirect(url_for("console.dispatch.follow", order=result["id"]), 303)
@@ -98,7 +98,8 @@ def _indented(document: str) -> str:
 
 
 def _typed() -> MultiDict[str, str]:
-    return MultiDict((name, text) for name, text in request.form.items(multi=True) if text.strip())
+    return MultiDict((name, text) for name, text in request.form.items(multi=True)
+                     if text.strip() and name != running.KEY_FIELD)
 
 
 def _edit_href() -> str:

@@ -1,14 +1,20 @@
 """Forms of operations: refusals at their fields, trials, questions, results."""
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable
 
 import pytest
 
-from server import audit
+from server import audit, clock
+from server.api import idempotency
 from server.api.routes import routes
+from server.console import running
+from server.errors import Refused
+from server.grid.controls import messages
 from server.grid.groups import virtualders
-from server.models import VirtualDER
+from server.models import AuditEntry, VirtualDER
 from server.operators.roles import Role
 from tests.conftest import on_sqlite
 from tests.server.console.conftest import Person, text
@@ -69,6 +75,47 @@ def test_who_may_not_is_told_and_has_no_button(person: Callable[..., Person]) ->
     assert "needs the role operator" in text(viewer.see("/console/do/vder%20create"))
     assert "needs the role operator" in text(viewer.do("vder create", 403, name="solar"))
     assert "do/vder%20create" not in viewer.see("/console/virtual-ders")
+
+
+def test_a_form_that_is_sent_again_is_done_once_and_shows_the_same(admin: Person) -> None:
+    key, = re.findall(r'name="idempotency_key" value="([^"]+)"', admin.see("/console/do/vder%20create"))
+    first = text(admin.do("vder create", name="solar", idempotency_key=key))
+    again = text(admin.do("vder create", name="solar", idempotency_key=key))
+    assert "sent before" in again and "sent before" not in first
+    assert again.partition("Result")[2] == first.partition("Result")[2]
+    assert AuditEntry.select().where(AuditEntry.operation == "vder create").count() == 1
+    other = text(admin.do("vder create", 422, name="wind", idempotency_key=key))
+    assert "sent before, with other values" in other
+    assert key not in admin.see("/console/do/vder%20create")
+    assert [row.name for row in VirtualDER.select()] == ["solar"]
+
+
+def test_what_is_typed_relative_to_now_is_the_same_form_later(admin: Person) -> None:
+    virtualders.create("solar")
+    form = {"vder": "solar", "text": "hello", "start": "+15m", "duration_s": "15m", "idempotency_key": "k"}
+    admin.do("message send", **form)
+    clock.advance(5)
+    assert "sent before" in text(admin.do("message send", **form))
+    assert len(list(messages.list_messages())) == 1
+
+
+def test_a_question_does_it_once_with_the_key_of_its_form(admin: Person) -> None:
+    virtualders.create("solar")
+    page = admin.do("vder delete", vder="solar", idempotency_key="of the form")
+    assert 'name="idempotency_key" value="of the form"' in page
+    for _ in range(2):
+        admin.do("vder delete", 303, vder="solar", back="/console/virtual-ders", yes="true",
+                 idempotency_key="of the form")
+
+
+def test_a_form_waits_for_what_it_asked_for_a_moment_ago(
+        admin: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    monkeypatch.setattr(idempotency, "claim", lambda *claimed: (_ for _ in ()).throw(
+        Refused(409, f"{idempotency.HEADER}: it is being done. Ask again", Retry_After="1")))
+    assert "being done" in text(admin.do("vder create", 409, name="solar", idempotency_key="k"))
+    assert len(waits) == running.MOST_WAITS and set(waits) == {running.WAIT_S}
 
 
 def test_what_only_looks_shows_its_result(admin: Person) -> None:
