@@ -68,15 +68,16 @@ def check(route: Route, given: Mapping[str, Any], if_match: str) -> None:
     of = thing(route)
     if of is None:
         raise Refused(412, f"{IF_MATCH}: there is nothing here whose ETag could be known. Leave it out")
-    present = tag(_document(of, given))
+    now = present(of, given)
     if if_match.strip() == "*":
         return
     tags = [(bool(weak), text) for weak, text in _TAG.findall(if_match)]
-    if (False, present) not in tags:
-        raise Refused(412, f"{IF_MATCH}: it was changed meanwhile. GET it again: its ETag is {present} now",
-                      ETag=present)
+    if (False, now) not in tags:
+        raise Refused(412, f"{IF_MATCH}: it was changed meanwhile. GET it again: its ETag is {now} now",
+                      ETag=now)
 
 
-def _document(of: Route, given: Mapping[str, Any]) -> Any:
+def present(of: Route, given: Mapping[str, Any]) -> str:
+    """Return the ETag, as it is now, of the thing that a route gets, which the values name."""
     found = {argument.name: given[argument.name] for argument in of.in_path}
-    return values.as_json(of.operation.run(found), of.operation.result)
+    return tag(values.as_json(of.operation.run(found), of.operation.result))

@@ -11,7 +11,7 @@ from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
-from server.console import cells, fieldvalues, forms, identity, running
+from server.console import cells, fieldvalues, forms, identity, running, seen
 from server.console.pagetable import PAGES, ROOT, ConsolePage
 from server.errors import BadArgument, Refused
 from server.operations.declaration import DRY_RUN, Operation, UploadedFile
@@ -73,7 +73,8 @@ def _done(operation: Operation, given: dict[str, Any]) -> tuple[cells.ResultNode
     before."""
     if not operation.changes:
         return _result(operation, given), False
-    result, before = running.change(operation.name, given, str(given.get(REASON) or ""))
+    result, before = running.change(
+        operation.name, given, str(given.get(REASON) or ""), seen.if_match(operation, given))
     title = "Waiting for approval" if is_waiting(result) else "Result"
     return cells.node(result, operation.result, title), before
 
@@ -100,7 +101,15 @@ def _page(operation: Operation, form: forms.OperationForm, result: cells.ResultN
           tried: bool = False, before: bool = False, status: int = 200) -> ResponseReturnValue:
     return render_template(
         "console/action.html", page=page_of(operation), form=form, operation=operation, result=result,
+        seen=_seen(operation, status),
         tried=tried, before=before, back=back_to(), is_look=operation.role is Role.VIEWER), status
+
+
+def _seen(operation: Operation, status: int) -> str:
+    """What the form that is shown was made of: what there is now, or, where something else is wrong with what
+    was sent, still the same."""
+    sent = request.form.get(running.SEEN)
+    return sent if sent and status not in (200, 412) else seen.text(operation, request.values)
 
 
 def _ask(operation: Operation, question: str) -> ResponseReturnValue:

@@ -16,7 +16,8 @@ from server.errors import Refused
 
 _TITLES: Mapping[int, str] = {
     400: "That cannot be done", 401: "Sign in", 403: "That is not yours to do", 404: "There is no such thing",
-    409: "That has changed meanwhile", 413: "The file is too large", 429: "Too many attempts",
+    409: "That has changed meanwhile", 412: "That has changed meanwhile",
+    413: "The file is too large", 429: "Too many attempts",
     501: "Something is not installed", 503: "Not available at the moment"}
 _REMEDIES: Mapping[int, str] = {
     403: "Ask somebody who has the role, or an administrator to give it to you.",

@@ -24,9 +24,12 @@ from server.operators import authorisation
 
 EXTRA = "pip install"  # part of the message of an import error where an extra is missing
 NO_VALUES: Mapping[str, Any] = {}
-KEY_FIELD, YES, BACK = "idempotency_key", "yes", "back"  # fields of forms that say nothing of what is wanted
-BESIDE = (identity.TOKEN_FIELD, KEY_FIELD, YES, BACK)
+# Fields of forms that say nothing of what is wanted.
+KEY_FIELD, SEEN, YES, BACK = "idempotency_key", "if_match", "yes", "back"
+BESIDE = (identity.TOKEN_FIELD, KEY_FIELD, SEEN, YES, BACK)
 WAIT_S, MOST_WAITS = 0.25, 20  # for what the same form asked for a moment ago, and is being done
+_OUT_OF_DATE = ("it was changed since this form was shown, by somebody else or in another window. Look at "
+                "it, and send this again if it is right all the same")
 _SENT_BEFORE = ("this form was sent before, with other values, and those were done. Look at what came of "
                 "them; send it again if you mean this as well")
 
@@ -74,12 +77,12 @@ class DoneChange(NamedTuple):
     before: bool
 
 
-def change(name: str, given: Mapping[str, Any], reason: str = "") -> DoneChange:
-    """Do what the form of the present request asks for, once. Refused, or BadArgument, where it is not
-    done."""
+def change(name: str, given: Mapping[str, Any], reason: str = "", if_match: str | None = None) -> DoneChange:
+    """Do what the form of the present request asks for, once, if the thing has the ETag `if_match`. Refused,
+    or BadArgument, where it is not done."""
     with allowed(name, given, reason) as operation:
         route = routes()[name]
-        answer = _done(route, _asked(operation, given), given)
+        answer = _done(route, _asked(operation, given, if_match), given)
         document = answer.get_json()
         if lists.is_declared(operation.result):
             document = document["items"]
@@ -87,13 +90,13 @@ def change(name: str, given: Mapping[str, Any], reason: str = "") -> DoneChange:
         return DoneChange(values.from_json(document, operation.result), before)
 
 
-def _asked(operation: Operation, given: Mapping[str, Any]) -> AskedChange:
+def _asked(operation: Operation, given: Mapping[str, Any], if_match: str | None) -> AskedChange:
     """How the form of the present request asks. It is known by what was typed: `now` is another instant when
     the form is sent again."""
     typed = {field: request.form.getlist(field) for field in request.form if field not in BESIDE}
     files = {field: given[field] for field in request.files if field in given}
-    return AskedChange(key=request.form.get(KEY_FIELD) or None,
-                       digest=idempotency.digest(operation, {**typed, **files}))
+    return AskedChange(if_match, request.form.get(KEY_FIELD) or None,
+                       idempotency.digest(operation, {**typed, **files}))
 
 
 def _done(route: Route, asked: AskedChange, given: Mapping[str, Any]) -> Response:
@@ -104,6 +107,8 @@ def _done(route: Route, asked: AskedChange, given: Mapping[str, Any]) -> Respons
         try:
             return changes.done(route, asked, identity.principal().name, given, do)
         except Refused as refused:
+            if asked.if_match and refused.status == 412:
+                raise Refused(412, _OUT_OF_DATE) from None
             if asked.key and refused.status == 422 and idempotency.HEADER in refused.why:
                 raise Refused(422, _SENT_BEFORE) from None
             if refused.status != 409 or idempotency.HEADER not in refused.why or waits == MOST_WAITS or (
