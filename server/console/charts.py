@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,8 @@ from server.config import settings
 from server.console import cells
 
 QUARTER_S = 900
+# Plotly reads tags in any text, also in what devices call themselves: those that the console writes stay.
+_TAG = re.compile("<(?!br>|/?extra>)")
 MOST_ROWS = 300  # of the table beside a chart
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
 
@@ -42,10 +45,10 @@ def local(seconds: float) -> str:
 def of_figure(id: str, title: str, figure: Any, *, summary: str, columns: Sequence[str],
               rows: Sequence[Sequence[str]], height: int = 320) -> PageChart:
     """Return a chart of a plotly figure, or of the mapping of `data` and `layout` that one is in JSON."""
-    if hasattr(figure, "to_json"):
-        text = figure.to_json()
-    else:
-        text = json.dumps(figure, separators=(",", ":"))
+    found = json.loads(figure.to_json()) if hasattr(figure, "to_json") else figure
+    parts = {key: json.dumps(part, separators=(",", ":")) for key, part in found.items()}
+    parts["data"] = _TAG.sub("&lt;", parts["data"])
+    text = "{" + ",".join(f'"{key}":{part}' for key, part in parts.items()) + "}"
     return PageChart(
         id=id, title=title, summary=summary, figure=text.replace("<", "\\u003c"), columns=columns,
         rows=rows[:MOST_ROWS], more=len(rows) > MOST_ROWS, height=height)

@@ -10,7 +10,7 @@ from server import audit
 from server.devices import enrolment, names
 from server.errors import BadArgument, Refused
 from server.models import Device, among, chunked
-from server.operations import enrolmentfiles, personaldata, progress
+from server.operations import enrolmentfiles, personaldata, progress, textfiles
 from server.operations.bulkenrolment import TOGETHER
 from server.operations.declaration import Arg, DryRun, Role, UploadedFile
 from server.operations.devices import device
@@ -114,6 +114,7 @@ def _halved(lines: Sequence[_EnrolmentLine], act: Act) -> Iterator[RefusedLine]:
 def _told(line: _EnrolmentLine, reason: str) -> RefusedLine:
     remedy = _ENROLLED if "is enrolled already" in reason else _AGAIN
     device = str(line.entry.get("lfdi", ""))
+    device = device if textfiles.is_storable(device) else repr(device)
     return {"line": line.number, "device": device, "reason": reason, "remedy": remedy}
 
 

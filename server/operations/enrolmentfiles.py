@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from typing import Any, NotRequired, TypedDict
 
 from server.devices import enrolment
 from server.errors import Refused
 from server.models import Device, Document, among, pages
+from server.operations import textfiles
 from server.operations.declaration import UINT32, UploadedFile
 from server.resources import csvlines, table
 from server.units import Lfdi
@@ -142,4 +143,15 @@ def _of_json(text: str, name: str) -> list[dict[str, Any]]:
             if not isinstance(entry.get(key, kind()), kind) or key == "category" and not (
                     0 <= entry.get(key, 0) <= UINT32):
                 raise Refused(400, f"{name}, device {number}: its {key} is not {_TYPE_NAMES[kind]}")
+        _check_texts(entry, f"{name}, device {number}")
     return devices
+
+
+def _check_texts(entry: Mapping[str, Any], position: str) -> None:
+    """Refuse (400) labels that are none, and texts that cannot be stored."""
+    labels = entry.get("labels", {})
+    if not all(value is None or isinstance(value, str) for value in labels.values()):
+        raise Refused(400, f"{position}: its labels are not an object of texts")
+    for text in (*entry.values(), *labels, *labels.values()):
+        if isinstance(text, str) and not textfiles.is_storable(text):
+            raise Refused(400, f"{position}: {text!r} has a character that is none of a text")

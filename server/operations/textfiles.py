@@ -9,6 +9,14 @@ from server.errors import Refused
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")  # no text has these, whatever its encoding
 
 
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")  # what JSON can escape, and no database stores
+
+
+def is_storable(text: str) -> bool:
+    """Return whether a database stores a text: JSON may have NUL and halves of characters in one."""
+    return not _UNSTORABLE.search(text)
+
+
 def decode(content: bytes, name: str) -> str:
     """Return a file's content without a byte order mark: UTF-8, UTF-16 with its mark, or Windows-1252.
 

@@ -99,7 +99,7 @@ def _feature(feature: Any, place: str) -> tuple[str, list[Part]]:
         raise Refused(400, f"{place}: give it a name of up to {MAX_NAME} characters, in properties.name")
     geometry = feature.get("geometry")
     kind = geometry.get("type") if isinstance(geometry, dict) else None
-    if kind not in _DEPTHS:
+    if not isinstance(kind, str) or kind not in _DEPTHS:
         raise Refused(400, f"{place} ({name}): its geometry is one of {', '.join(_DEPTHS)}, not {kind!r}")
     return name, list(_parts(geometry.get("coordinates"), _DEPTHS[kind], f"{place} ({name})"))
 

@@ -16,5 +16,11 @@ def test_a_series_holds_for_its_step_and_has_a_table() -> None:
 
 
 def test_a_figure_ends_no_script() -> None:
-    chart = charts.of_figure("c", "x", {"data": [{"name": "</script>"}]}, summary="", columns=(), rows=())
-    assert "<" not in chart.figure and json.loads(chart.figure)["data"][0]["name"] == "</script>"
+    link = '<a href="https://tiles.example">tiles</a>'
+    data = [{"name": f"</script>{link}", "text": "a<br>b<extra></extra>"}]
+    figure = {"data": data, "layout": {"title": link}}
+    chart = charts.of_figure("c", "x", figure, summary="", columns=(), rows=())
+    found = json.loads(chart.figure)
+    assert "<" not in chart.figure and found["layout"] == {"title": link}
+    assert found["data"] == [{"name": "&lt;/script>" + link.replace("<", "&lt;"),
+                              "text": "a<br>b<extra></extra>"}], "what a device is called leads nowhere"

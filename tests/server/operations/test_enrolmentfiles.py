@@ -43,7 +43,11 @@ def test_csv_and_json_have_the_same_devices(delimiter: str, encoding: str) -> No
     ("lfdi,labels\nAB,feeder\n", "f, line 2: 'feeder' is not NAME=VALUE"),
     ("", "f: this is neither a JSON"),
     ("name\nelm\n", "nor CSV with a column lfdi"), ('[{"lfdi": 1}]', "device 1: its lfdi is not text"),
-    ('[{"name": "x"}]', "device 1: it has no lfdi")])
+    ('[{"name": "x"}]', "device 1: it has no lfdi"),
+    ('[{"lfdi": "AB", "labels": {"a": 1}}]', "device 1: its labels are not an object of texts"),
+    (r'[{"lfdi": "\ud800"}]', "has a character that is none of a text"),
+    (r'[{"lfdi": "AB", "name": "x\u0000"}]', "has a character that is none of a text"),
+    (r'[{"lfdi": "AB", "labels": {"a\u0000": "x"}}]', "has a character that is none of a text")])
 def test_what_is_no_list_of_devices_is_refused_with_its_line(text: str, reason: str) -> None:
     with pytest.raises(Refused, match=reason):
         read(text)
