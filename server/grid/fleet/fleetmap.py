@@ -90,12 +90,15 @@ def view(box: Box | None, cluster: bool | None = None, vder: str | None = None) 
     }
 
 
-def _place(label: str) -> str:
-    """SQL of a coordinate of a device; NULL where it has none, or one that is no number."""
+def _label(label: str) -> str:
+    """SQL of the text of a label of a device; NULL where it has none."""
+    return f"(d.labels::json->>'{label}')" if is_postgres() else f"json_extract(d.labels, '$.{label}')"
+
+
+def _number(text: str) -> str:
+    """SQL of the number that a text is; NULL where it is none."""
     if is_postgres():
-        text = f"(d.labels::json->>'{label}')"
         return f"(CASE WHEN {text} ~ '{_NUMBER}' THEN CAST({text} AS double precision) END)"
-    text = f"json_extract(d.labels, '$.{label}')"
     return f"(CASE WHEN {text} GLOB '[-0-9]*' THEN CAST({text} AS REAL) END)"
 
 
@@ -114,10 +117,14 @@ class _Part(NamedTuple):
         return "AND d.id IN (SELECT device_id FROM membership WHERE vder_id = ?) " * len(self.numbers)
 
     def located(self, columns: str) -> str:
-        """SQL of the devices in a box, whose parameters are those of `within`."""
-        return (f"FROM (SELECT {columns}, {_place('lat')} AS lat, {_place('lon')} AS lon FROM device d "
-                f"WHERE d.labels LIKE ? {self.condition}) AS located "
-                "WHERE lat BETWEEN ? AND ? AND lon BETWEEN ? AND ?")
+        """SQL of the devices in a box, whose parameters are those of `within`.
+
+        Materialized, since the database would read the labels anew for each use of a coordinate.
+        """
+        return (f"FROM (WITH labelled AS MATERIALIZED (SELECT {columns}, {_label('lat')} AS lat_text, "
+                f"{_label('lon')} AS lon_text FROM device d WHERE d.labels LIKE ? {self.condition}) "
+                f"SELECT *, {_number('lat_text')} AS lat, {_number('lon_text')} AS lon FROM labelled) "
+                "AS located WHERE lat BETWEEN ? AND ? AND lon BETWEEN ? AND ?")
 
     def within(self, box: Box) -> tuple[float | str, ...]:
         return ('%"lat"%', *self.numbers, box[1], box[3], box[0], box[2])

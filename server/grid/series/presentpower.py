@@ -14,7 +14,8 @@ from server.units import Instant, Lfdi, Seconds, Watts
 
 POSTS = 2  # a value is of about now until so many posts were missed, or so many of its periods have passed,
 MAX_AGE_S = 3600  # but in the latter case no longer than this
-_MEMBERS = "JOIN membership p ON p.device_id = m.device_id WHERE p.vder_id = ? AND m.kind = ? ORDER BY m.href"
+_MEMBERS = ("JOIN membership p ON p.device_id = m.device_id WHERE p.vder_id = ? AND m.kind = ? "
+            "AND m.read_at <= ? ORDER BY m.href")
 _LFDIS = "SELECT d.id, d.lfdi FROM device d JOIN membership p ON p.device_id = d.id WHERE p.vder_id = ?"
 
 
@@ -61,8 +62,7 @@ def is_recent(read_at: Floats, period_s: Floats, timeout_s: Floats, at: Instant)
 
 def of_members(vder: VirtualDER, quantity: str, at: Instant) -> Watts | None:
     """Return the injection that members measure of a quantity at `at`, None where none is known."""
-    rows = [row for row in meterrows.read(_MEMBERS, vder.id, quantity)
-            if row.read_at is not None and row.read_at <= at]
+    rows = meterrows.read(_MEMBERS, vder.id, quantity, at)
     if not rows:
         return None
     devices: dict[int, int] = {}
