@@ -19,7 +19,7 @@ from flask import Flask
 
 from server import clock, functionsets, grid, models, worker
 from server.config import settings
-from server.devices import enrolment, ratelimits
+from server.devices import enrolment, lastcontact, ratelimits
 from server.functionsets import selflog
 from server.models import db
 from server.protocol import app
@@ -123,6 +123,7 @@ def server(database: str) -> Iterator[None]:
     saved = dict(settings.__dict__)
     pollrates.forget()
     profiles.forget()
+    lastcontact.forget()
     ratelimits.forget()
     worker.forget()
     refresh.forget()

@@ -15,6 +15,11 @@ def record(lfdi: Lfdi) -> None:
     _contacts[lfdi] = clock.now()
 
 
+def forget() -> None:
+    """Drop what has been recorded and not been written."""
+    _contacts.clear()
+
+
 def flush() -> None:
     """Write what has been recorded to the database."""
     contacts = dict(_contacts)

@@ -46,8 +46,8 @@ def _claim() -> Webhook | None:
     if sql.row(_BEHIND, now) is None:
         return None
     skip = " FOR UPDATE SKIP LOCKED" if is_postgres() else ""
-    with db.atomic():
-        rows = sql.rows(f"UPDATE webhook SET due_at = ? WHERE id IN ({_BEHIND}{skip}) RETURNING id",
+    with db.atomic():  # `=`: PostgreSQL may ask a subquery of IN again for each row, and claim more than one
+        rows = sql.rows(f"UPDATE webhook SET due_at = ? WHERE id = ({_BEHIND}{skip}) RETURNING id",
                         now + _lease_s(), now)
         return Webhook.get_or_none(Webhook.id == rows[0][0]) if rows else None
 

@@ -58,7 +58,7 @@ def load(
     return feeders.load(file.text(), file.name, only)
 
 
-@feeder.operation("remove", role=Role.OPERATOR)
+@feeder.operation("remove", role=Role.OPERATOR, confirm="Remove {name} from the map?")
 def remove(name: Annotated[str, Arg("Its name.", metavar="FEEDER")]) -> RemovedFeeder:
     """Remove a line or point from the map."""
     return feeders.remove(name)

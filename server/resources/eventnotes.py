@@ -10,6 +10,7 @@ from server.models.changes import EVENT, ChangedSubject, note_all
 from server.resources.codes import EventStatus
 
 OVER = "over"
+_UNKNOWN = -1
 _NAMES: dict[int, str] = {
     EventStatus.SCHEDULED: "scheduled", EventStatus.ACTIVE: "active", EventStatus.CANCELLED: "cancelled",
     EventStatus.CANCELLED_RANDOMIZED: "cancelled", EventStatus.SUPERSEDED: "superseded"}
@@ -39,10 +40,10 @@ def written(values: dict[str, Any], stored: Document | None) -> None:
 
 
 def _change(visibility: int, status: dict[str, Any]) -> str:
-    """Return in words what an event is. Pure."""
-    number = status["currentStatus"]
+    """Return in words what an event is, "" where a damaged status does not say. Pure."""
+    number = int(status.get("currentStatus", _UNKNOWN))
     ended = visibility == Document.EXPIRED and number in (EventStatus.SCHEDULED, EventStatus.ACTIVE)
-    return OVER if ended else _NAMES[number]
+    return OVER if ended else _NAMES.get(number, "")
 
 
 def flush() -> None:

@@ -59,7 +59,7 @@ def test_what_is_over_for_long_is_forgotten_and_nothing_else(device: peers.Peer)
     clock.turn_to(NOON + 39 * DAY)
     worker.turn()
     new = dercontrols.post("street", {"opModConnect": True}, 600)
-    assert worker.purge() == 0
+    assert worker.purge() == 3  # changes of state, which are told for two days
     clock.turn_to(NOON + 41 * DAY)
     worker.turn()
     assert worker.purge() == 4  # the event, the answer, the share and the order

@@ -12,6 +12,7 @@ from server.devices import enrolment
 from server.errors import Refused
 from server.grid.controls import drevents
 from server.grid.groups import drprograms, virtualders
+from server.grid.series.intervals import iso
 from server.resources import store
 from tests import peers
 from tests.conftest import NOON
@@ -229,7 +230,7 @@ def test_a_newer_one_for_the_same_categories_supersedes_and_one_for_others_does_
     other = drevents.create("street", HEAT, 600, NOON + 60, category=EVSE)["href"]
     clock.advance(1)
     newer = drevents.create("street", {"DutyCycle": {"normalValue": 50}}, 600, NOON + 300)
-    assert newer["warnings"] == [f"it supersedes {older} from {NOON + 300} on"]
+    assert newer["warnings"] == [f"it supersedes {older} from {iso(NOON + 300)} on"]
     both = drevents.create("street", HEAT, 600, NOON + 3000, category=EVSE | THERMOSTAT)
     clock.turn_to(NOON + 300)
     states = {href: thermostat.get(href).data["EventStatus"]["currentStatus"]

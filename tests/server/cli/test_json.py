@@ -94,7 +94,7 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("map", "", ""),
     ("feeder import", "{tmp}/feeders.json", ""),
     ("feeder list", "", ""),
-    ("feeder remove", "F1", ""),
+    ("feeder remove", "F1 --yes", ""),
     ("control post", "homes opModMaxLimW=50% --start +2h --duration 1h", ""),
     ("control list", "homes", ""),
     ("control show", "/derp/2/derc/1", ""),

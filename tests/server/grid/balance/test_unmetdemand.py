@@ -19,7 +19,8 @@ def demand(imbalance_w):
     none = np.zeros(0, dtype=int)
     horizon = HorizonForecast(imbalance_w, NONE, NONE, Sessions(none, none, NONE, NONE, none))
     return NetDemand(governing="imbalance", horizon=horizon, uncorrected_w=imbalance_w,
-                     imbalance_w=imbalance_w, uncontrolled_ev_w=NONE)
+                     imbalance_w=imbalance_w, uncontrolled_ev_w=NONE,
+                     scheduled_w=NONE)
 
 
 @pytest.mark.parametrize("missed_w, warnings", [

@@ -6,6 +6,7 @@ from server.grid.controls import dercontrols, responses
 from server.grid.dispatch import orderchanges, orders
 from server.grid.groups import virtualders
 from server.grid.reports import orderprogress
+from server.grid.series.intervals import iso
 from server.models import DispatchOrder, Share, VirtualDER
 from server.resources import codec
 from tests.ordered import create_order
@@ -180,7 +181,7 @@ def test_a_newer_order_takes_over(street):
     first = create_order("street", 900, watts=3000)
     clock.advance(1)
     second = create_order("street", 900, watts=1500)
-    assert second["warnings"] == [f"it supersedes {first['controls'][0]['href']} from {clock.now()} on"]
+    assert second["warnings"] == [f"it supersedes {first['controls'][0]['href']} from {iso(clock.now())} on"]
     assert [row["status"] for row in orders.list_orders("street")] == ["active", "superseded"]
     assert orders.list_orders("street")[0]["id"] == second["id"]
 
