@@ -8,6 +8,8 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+from peewee import JOIN
+
 from server import clock, scopes
 from server.devices import enrolment
 from server.errors import Refused
@@ -36,8 +38,11 @@ def list_sessions(
     They are those of a virtual DER's members, of one device, or of all. They are found by their sessions, so
     that devices that ask for nothing are not looked at.
     """
-    query = scopes.devices(ChargingSession.select(ChargingSession, Device).join(Device)).where(
-        ChargingSession.departure_at > clock.now())
+    # In these words SQLite begins with the sessions that are not over, and not with all devices or sessions.
+    latest = ChargingSession.alias()
+    joined = ChargingSession.select(ChargingSession, Device).join(Device, JOIN.LEFT_OUTER)
+    query = scopes.devices(joined).where(
+        ChargingSession.href.in_(latest.select(latest.href).where(latest.departure_at > clock.now())))
     if vder is not None:
         query = query.where(ChargingSession.device.in_(
             Membership.select(Membership.device).where(Membership.vder == virtualders.find(vder))))

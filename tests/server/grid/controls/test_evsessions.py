@@ -5,7 +5,9 @@ from server import clock
 from server.errors import Refused
 from server.grid.controls import evsessions
 from server.grid.groups import virtualders
-from server.resources import store
+from server.models import ChargingSession
+from server.resources import sql, store
+from tests.conftest import on_sqlite
 from tests.server.grid.balancedarea import asks
 
 
@@ -45,3 +47,12 @@ def test_a_page_reads_no_more_than_it_shows(requests, monkeypatch):
 def test_a_request_that_was_removed_is_no_session(requests):
     store.remove(requests[0])
     assert [row["request"] for row in evsessions.list_sessions()] == requests[1:]
+
+
+@on_sqlite
+@pytest.mark.parametrize("given", [{}, {"vder": "site"}, {"device": "d2"}])
+def test_neither_all_devices_nor_sessions_that_are_over_are_read(requests, given):
+    query, values = evsessions.list_sessions(**given)._query.order_by(ChargingSession.href).limit(51).sql()
+    plan = [row[3] for row in sql.rows(f"EXPLAIN QUERY PLAN {query}", *values)]
+    assert any("charging_session_departure_at" in step for step in plan)
+    assert not any(step.startswith("SCAN") for step in plan), plan
