@@ -12,6 +12,7 @@ no value.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import NamedTuple, Self
@@ -23,6 +24,7 @@ Rule = Callable[[Labels], bool]
 _TOKEN = re.compile(r"""\s*(?:(?P<word>[\w.:/@+-]+)|(?P<quoted>"[^"]*"|'[^']*')|(?P<sign>!=|[=(),*]))""")
 _RESERVED = frozenset({"and", "or", "not", "in"})
 _WORD = re.compile(r"[\w.:/@+-]+")
+DEEPEST = 100  # `(` and `not` within each other
 EVERY = "*"  # the rule that matches every device
 
 
@@ -77,13 +79,14 @@ class _Parser:
     """A recursive descent parser with a method for each line of the grammar."""
 
     def __init__(self, rule: str):
-        self.text, self.tokens = rule, _tokens(rule)
+        self.text, self.tokens = rule, deque(_tokens(rule))
         self.comparisons: list[Comparison] = []
+        self.depth = 0
 
     def take(self, *signs: str) -> _Token | None:
         """Return the next token if it is one of these signs."""
         if self.tokens[0].kind == "sign" and self.tokens[0].text in signs:
-            return self.tokens.pop(0)
+            return self.tokens.popleft()
         return None
 
     def require(self, description: str, sign: str = "") -> str:
@@ -92,7 +95,7 @@ class _Parser:
         if (token.kind, token.text) != ("sign", sign) if sign else token.kind != "word":
             where = "at the end" if token.kind == "end" else f"before {token.text!r}"
             raise RuleError.at(self.text, token.position, f"{description} is missing {where}")
-        return self.tokens.pop(0).text
+        return self.tokens.popleft().text
 
     def rule(self) -> Rule:
         if self.take(EVERY):
@@ -117,14 +120,23 @@ class _Parser:
         return parts[0] if len(parts) == 1 else lambda labels: all(part(labels) for part in parts)
 
     def term(self) -> Rule:
-        if self.take("not"):
-            negated = self.term()
+        if token := self.take("not"):
+            negated = self.nested(token, self.term)
             return lambda labels: not negated(labels)
-        if self.take("("):
-            bracketed = self.either()
+        if token := self.take("("):
+            bracketed = self.nested(token, self.either)
             self.require("')'", ")")
             return bracketed
         return self.comparison(self.require("a label"))
+
+    def nested(self, token: _Token, read: Callable[[], Rule]) -> Rule:
+        if self.depth == DEEPEST:
+            raise RuleError.at(self.text, token.position,
+                               f"no more than {DEEPEST} `(` and `not` may be within each other")
+        self.depth += 1
+        rule = read()
+        self.depth -= 1
+        return rule
 
     def comparison(self, label: str) -> Rule:
         sign = self.take("=", "!=", "in", "not")

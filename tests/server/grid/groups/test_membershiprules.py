@@ -57,6 +57,8 @@ def test_quotes_hold_what_a_word_cannot():
     ("* and kind = a", 3, "'and' is not expected here"),
     ("kind = a ; drop", 10, "';' is not expected here"),
     ("kind = 'a", 8, '"\'" is not expected here'),
+    ("(" * 5000, 101, "no more than 100 `(` and `not` may be within each other"),
+    ("not " * 5000, 401, "no more than 100 `(` and `not` may be within each other"),
 ])
 def test_an_error_names_the_character(rule, character, why):
     with pytest.raises(membershiprules.RuleError) as caught:
@@ -91,3 +93,7 @@ def rule_and_meaning(draw, depth=3):
 def test_rules_mean_what_they_say(rule, device):
     text, meaning = rule
     assert membershiprules.read(text)(device) is meaning(device)
+
+
+def test_brackets_side_by_side_are_no_depth():
+    assert membershiprules.read(" and ".join(["not (kind = a)"] * 300))({"kind": "b"})
