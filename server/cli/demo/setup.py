@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -158,16 +159,31 @@ def certificates(count: int) -> list[dict[str, Any]]:
     return [entry for entry in dev.make_dev(CERTS, count) if entry["kind"] == "device"]
 
 
+def _place(feeder: str, home: str, device: int) -> dict[str, str]:
+    """Return the coordinates of a device as labels: homes stand in rows of ten, what is in one side by side.
+
+    The street of the second feeder lies north of the first.
+    """
+    row, column = divmod(int(home), 10)
+    north = 48.2080 + 0.0006 * row + (0.0070 if feeder == STREET_LABEL else 0)
+    return {"lat": f"{north:.5f}", "lon": f"{16.3700 + 0.0009 * column + 0.0001 * device:.5f}"}
+
+
 def _enrol(
     entries: list[dict[str, Any]], spare: dict[str, Any], poll_rate_s: int, export_limit_w: float
 ) -> None:
     """Enrol the devices, and a spare one for the user; create the virtual DERs."""
+    devices_of: Counter[tuple[str, str]] = Counter()
     with store.transaction():
         enrolment.enrol(spare["lfdi"], int(spare["pin"]), "yours")
         for entry in entries:
+            home = entry["labels"]["feeder"], entry["labels"].get("home", "0")
+            place = _place(*home, devices_of[home])
+            devices_of[home] += 1
             href = enrolment.href(
                 enrolment.enrol(
-                    entry["lfdi"], int(entry["pin"]), entry["name"], entry["called"], entry["labels"])
+                    entry["lfdi"], int(entry["pin"]), entry["name"], entry["called"],
+                    entry["labels"] | place)
             )
             category = f"{neighbourhood.KINDS[entry['model']].category:08X}"
             document = store.get(href)
