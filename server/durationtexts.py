@@ -10,6 +10,7 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _ISO = re.compile(r"P(?!$)(?:(\d+)W)?(?:(\d+)D)?"
                   r"(?:T(?=\d)(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 _ISO_SECONDS = (604800, 86400, 3600, 60, 1)
+_MOST_LETTERS = 100
 LONGEST_S = 2 ** 32 - 1  # a duration is a UInt32
 _SHOWN = ("d", "h", "m", "s")  # the units in which a duration is printed
 
@@ -20,6 +21,8 @@ def seconds(text: str, bare: bool = True) -> float:
     ValueError, with what to write instead, where the text is none.
     """
     stripped = text.strip()
+    if len(stripped) > _MOST_LETTERS:  # the patterns take the longer, by the square, the longer a text is
+        raise ValueError(f"is longer than the {_MOST_LETTERS} letters that a duration may have")
     if _NUMBER.fullmatch(stripped):
         if bare:
             return _sum([(stripped, 1)])

@@ -15,6 +15,7 @@ from server.errors import BadArgument
 from server.operations import timetexts
 from server.operations.declaration import Argument, Operation, UploadedFile
 
+MOST_LETTERS = 100  # of a number, duration or time
 _INFINITE = ("inf", "+inf", "-inf")
 _WRITTEN = "quantity"  # unit of a text that the operation reads itself
 
@@ -47,6 +48,9 @@ def _value(argument: Argument, texts: list[str]) -> Any:
 
 def _plain(argument: Argument, text: str) -> str:
     """A text as the REST interface has it."""
+    is_read = argument.unit == "instant" or argument.kind in (int, float)
+    if is_read and len(text) > MOST_LETTERS:
+        raise BadArgument(argument.name, f"{text[:MOST_LETTERS]!r}… is too long")
     try:
         if argument.unit == "instant":
             return values.instant_text(

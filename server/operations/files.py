@@ -24,7 +24,7 @@ file = Group("file", """
 GROUPS = (file,)
 File = Annotated[Href, Arg("The file's href, such as /file/1.", metavar="HREF")]
 _PEN_MOST = 2 ** 32 - 1
-_FOLDERS = re.compile(r".*[/\\](?=.)", re.DOTALL)  # of either kind of path, before the name
+_FOLDERS = re.compile(r"\A.*[/\\](?=.)", re.DOTALL)  # of either kind of path, before the name
 
 
 @file.operation("publish", role=Role.ADMINISTRATOR, in_parts=True)

@@ -21,6 +21,7 @@ def test_a_duration_is_read(text: str, expected: float) -> None:
     ("P", "is not a duration"),
     ("PT", "is not a duration"), ("", "is not a duration"), ("-5m", "is not a duration"),
     ("99999d", "is longer than 4294967295 s"), ("1m2", "is not a duration"),
+    ("1" * 101 + "x", "is longer than the 100 letters"),
 ])
 def test_what_is_no_duration_is_refused(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):

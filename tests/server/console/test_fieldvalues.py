@@ -29,7 +29,8 @@ def test_what_is_typed_is_the_value(operation: str, name: str, typed: str, value
     assert found.get(name) == value
 
 
-@pytest.mark.parametrize("typed, why", [("5kw", "write 5kW"), ("5 kWh", "active power"), ("a lot", "number")])
+@pytest.mark.parametrize("typed, why", [("5kw", "write 5kW"), ("5 kWh", "active power"), ("a lot", "number"),
+                                        ("1" * 101, "too long")])
 def test_what_is_no_value_is_refused_in_words(typed: str, why: str) -> None:
     with pytest.raises(BadArgument, match=why):
         fieldvalues.read(routes()["dispatch order"].operation, MultiDict({"delta_w": typed}))
