@@ -14,7 +14,7 @@ from rich.table import Table
 from server.models import db
 from tests.load import databases
 from tests.load.__main__ import BETWEEN, machine
-from tests.load.scale import operations, population, readings, requests
+from tests.load.scale import operations, operatorrequests, population, readings, requests
 from tests.load.scale.operations import Operation
 from tests.load.scale.requests import Cost
 
@@ -35,7 +35,8 @@ def measure(many: int, console: Console) -> Measured:
                 population.build(size)
                 console.print(f"{engine}, {size} devices: made in {time.monotonic() - began:.0f} s")
                 databases.connect(url, keep_plans=True)
-                asked, posted = requests.measure(), readings.measure()
+                asked = requests.measure() | operatorrequests.measure()
+                posted = readings.measure()
                 databases.connect(url)
                 measured[engine, size] = asked, list(operations.measure()), posted
                 db.close()

@@ -96,11 +96,11 @@ def measure() -> dict[str, Cost]:
     for name, ask in CASES.items():
         for caller in chosen[:WARM_UP]:
             _call(application, ask, caller, 1)
-        own, database = time.process_time(), _cpu_s(backend)
+        own, database = time.process_time(), cpu_s(backend)
         for turn, caller in enumerate(chosen):
             _call(application, ask, caller, 2 + turn % 200)
         own_ms = (time.process_time() - own) / len(chosen) * 1e3
-        costs[name] = Cost(own_ms, own_ms + (_cpu_s(backend) - database) / len(chosen) * 1e3)
+        costs[name] = Cost(own_ms, own_ms + (cpu_s(backend) - database) / len(chosen) * 1e3)
     return costs
 
 
@@ -109,6 +109,6 @@ def _call(application: app.DeviceInterface, ask: Ask, caller: Caller, turn: int)
     assert reply.status < 300, (caller, reply.status)
 
 
-def _cpu_s(pid: int | None) -> float:
+def cpu_s(pid: int | None) -> float:
     """Return the CPU seconds of a process on this machine, 0 for none."""
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9 if pid is not None else 0.0
