@@ -77,10 +77,10 @@ def _claim(name: str, now: Instant) -> list[AlarmNotice]:
     """Claim the notices of a channel that are due, the oldest first."""
     skip = "FOR UPDATE SKIP LOCKED" if is_postgres() else ""
     with db.atomic():
-        numbers = [number for number, in sql.rows(
-            "UPDATE alarm_notice SET due_at = ? WHERE id IN (SELECT id FROM alarm_notice WHERE channel = ? "
-            f"AND due_at <= ? ORDER BY due_at, id LIMIT ? {skip}) RETURNING id",
-            now + _lease_s(), name, now, A_MESSAGE)]
+        numbers = [number for number, in sql.rows(  # `WITH`: see notifications.queue
+            "WITH due AS (SELECT id FROM alarm_notice WHERE channel = ? AND due_at <= ? "
+            f"ORDER BY due_at, id LIMIT ? {skip}) UPDATE alarm_notice SET due_at = ? "
+            "WHERE id IN (SELECT id FROM due) RETURNING id", name, now, A_MESSAGE, now + _lease_s())]
         return sorted(among(AlarmNotice.select(), AlarmNotice.id, numbers), key=lambda notice: notice.id)
 
 

@@ -59,11 +59,11 @@ def claim(most: int, busy: Sequence[str] = ()) -> list[Subscription]:
     if most <= 0 or sql.row(f"SELECT 1 FROM subscription WHERE {condition} LIMIT 1", now, *busy) is None:
         return []
     skip = "FOR UPDATE SKIP LOCKED" if is_postgres() else ""
-    with db.atomic():
+    with db.atomic():  # `WITH`: PostgreSQL may ask a subquery of IN again for each row, and claim too many
         rows = sql.rows(
-            "UPDATE subscription SET due_at = ? WHERE href IN (SELECT href FROM subscription "
-            f"WHERE {condition} ORDER BY due_at, href LIMIT ? {skip}) RETURNING {', '.join(_COLUMNS)}",
-            now + lease_s(), now, *busy, most)
+            f"WITH due AS (SELECT href FROM subscription WHERE {condition} ORDER BY due_at, href LIMIT ? "
+            f"{skip}) UPDATE subscription SET due_at = ? WHERE href IN (SELECT href FROM due) "
+            f"RETURNING {', '.join(_COLUMNS)}", now, *busy, most, now + lease_s())
     return [Subscription(**dict(zip(_COLUMNS, row, strict=True))) for row in rows]
 
 
